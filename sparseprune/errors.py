@@ -1,0 +1,12 @@
+"""The two ways a request can end badly without being a bug.
+
+Every message is one sentence a user can act on: what was expected, what came, what to do.
+"""
+
+
+class InputError(ValueError):
+    """The input (a recipe, file, model or argument) is not what was expected; nothing was written."""
+
+
+class GateError(RuntimeError):
+    """A check the user relies on failed: parity, hidden loss or an accuracy gate (exit code 3)."""

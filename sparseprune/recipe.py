@@ -1,0 +1,210 @@
+"""The recipe: every setting of a run, typed, checked, and written back into the run folder."""
+
+import difflib
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from sparseprune.errors import InputError
+
+Ratio = Annotated[float, Field(gt=0, lt=1)]
+Unit = Literal["params", "weights", "channels", "flops"]
+
+
+class Section(BaseModel):
+    """A frozen group of settings; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(Section):
+    """Which pictures. ``root`` points at files outside the package (an IDX folder)."""
+
+    name: str = "fashion_mnist"
+    root: Path | None = None
+    train: int | None = Field(None, gt=0, description="use the first N training pictures")
+    test: int | None = Field(None, gt=0, description="use the first N test pictures")
+
+
+class Model(Section):
+    """Which architecture; ``options`` are keyword arguments of its builder."""
+
+    name: str = "resnet8"
+    options: dict[str, int] = {}
+
+
+class Train(Section):
+    """SGD training; the learning rate of ``one_cycle`` rises to ``lr`` and falls to zero."""
+
+    epochs: int = Field(5, gt=0)
+    batch_size: int = Field(128, gt=0)
+    lr: float = Field(0.1, gt=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    nesterov: bool = True
+    weight_decay: float = Field(5e-4, ge=0)
+    schedule: Literal["one_cycle", "constant"] = "one_cycle"
+    warmup: float = Field(0.2, ge=0, lt=1, description="fraction of the steps spent rising")
+
+
+class Prune(Section):
+    """One method on a grid of ratios, each reached from the one before by prune and retrain.
+
+    ``unit`` says what the ratios count: of all parameters (the study's), of prunable weights,
+    of channels, or of the multiply-accumulates that prunable layers spend.
+    ``coupling`` is for filter methods: ``group`` prunes channels that a residual sum ties together
+    as one; ``independent`` masks each layer alone, as the study does.
+    """
+
+    method: Literal["WT", "FT"]
+    ratios: list[Ratio] = Field(min_length=1)
+    unit: Unit = "params"
+    coupling: Literal["group", "independent"] = "group"
+    prune_output_layer: bool = False
+    ignored_layers: list[str] = []
+
+    @field_validator("ratios")
+    @classmethod
+    def _rising(cls, ratios: list[float]) -> list[float]:
+        if any(b <= a for a, b in zip(ratios, ratios[1:], strict=False)):
+            raise ValueError(f"ratios must rise from each to the next, got {ratios}")
+        return ratios
+
+
+class Slim(Section):
+    """Channel counts of slimmed networks are rounded up to a multiple of ``round_to``."""
+
+    round_to: int = Field(8, gt=0)
+
+
+class Evaluate(Section):
+    """Which shifts, and the margin of the prune potential (0.005 = 0.5 percentage points)."""
+
+    delta: float = Field(0.005, ge=0, lt=1)
+    severity: int = Field(3, ge=1, le=5)
+    corruptions: Literal["all"] | list[str] = "all"
+    noise: float = Field(0.2, ge=0, description="half-width of uniform noise, normalised units")
+    frost_textures: Path | None = Field(None, description="folder with the original frost pictures")
+
+
+class Measure(Section):
+    """Latency: interleaved rounds against the dense parent, ``threads`` each."""
+
+    threads: int = Field(1, gt=0)
+    batch: int = Field(1, gt=0)
+    rounds: int = Field(30, gt=1)
+
+
+class Report(Section):
+    """Which distributions must hold for the recommended ratio."""
+
+    must_hold: Literal["all"] | list[str] = "all"
+
+
+class Recipe(Section):
+    """Everything a run depends on. The same recipe and machine give the same masks."""
+
+    version: Literal[1] = 1
+    name: str = Field("run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
+    seed: int = Field(0, ge=0, lt=2**31)
+    data: Data = Data()
+    model: Model = Model()
+    train: Train = Train()
+    retrain: Train = Train(epochs=2)
+    prune: list[Prune] = Field(min_length=1)
+    slim: Slim = Slim()
+    evaluate: Evaluate = Evaluate()
+    measure: Measure = Measure()
+    report: Report = Report()
+
+    def digest(self) -> str:
+        """Eight hex digits that change whenever a setting does."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    def to_yaml(self) -> str:
+        """The resolved recipe, every default spelt out."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+
+def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Read a recipe file and lay ``overrides`` (dotted keys, e.g. ``train.epochs``) over it.
+
+    Raises:
+        InputError: the file cannot be read, or a key or value is not what a recipe has.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected a readable recipe, got {error}") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: expected YAML, got {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: expected a mapping of settings, got {type(document).__name__}")
+    for key, value in (overrides or {}).items():
+        _lay(document, key, value)
+    return parse(document, str(path))
+
+
+def parse(document: Mapping[str, Any], source: str = "recipe") -> Recipe:
+    """Check a mapping and make a recipe of it; ``source`` names it in errors.
+
+    Raises:
+        InputError: names the first wrong key, what was expected and what came.
+    """
+    try:
+        return Recipe.model_validate(document)
+    except ValidationError as error:
+        raise InputError(f"{source}: {_sentence(error)}") from error
+
+
+def _lay(document: dict[str, Any], dotted: str, value: Any) -> None:
+    """Set ``document[a][b][c]`` for "a.b.c"; a number indexes a list."""
+    place: Any = document
+    *path, last = dotted.split(".")
+    for part in path:
+        if isinstance(place, list):
+            place = place[_index(place, part, dotted)]
+        else:
+            place = place.setdefault(part, {})
+        if not isinstance(place, dict | list):
+            raise InputError(f"--{dotted}: expected a section at {part!r}, got {place!r}")
+    if isinstance(place, list):
+        place[_index(place, last, dotted)] = value
+    else:
+        place[last] = value
+
+
+def _index(place: list[Any], part: str, dotted: str) -> int:
+    if not part.isdigit() or int(part) >= len(place):
+        raise InputError(f"--{dotted}: expected an index 0 to {len(place) - 1}, got {part!r}")
+    return int(part)
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    where = ".".join(map(str, first["loc"])) or "the recipe"
+    if first["type"] == "extra_forbidden":
+        known = _fields(first["loc"][:-1])
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+        return f"unknown key '{where}'; {hint}"
+    if first["type"] == "missing":
+        return f"missing key '{where}'; add it"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"'{where}': {message}, got {first['input']!r}"
+
+
+def _fields(location: tuple[int | str, ...]) -> list[str]:
+    """Known keys of the section at ``location``."""
+    section: Any = Recipe
+    for part in location:
+        if isinstance(part, int):
+            continue
+        annotation = section.model_fields[part].annotation
+        section = annotation.__args__[0] if hasattr(annotation, "__args__") else annotation
+    return list(section.model_fields)

@@ -1,0 +1,78 @@
+"""Results are rows: one JSON object a line, each with its ``kind``; pages are derived from rows.
+
+Every stage of a run writes one file ``records/<stage>.jsonl`` (write-then-rename, so a file that
+exists is whole); the rows of a run are the rows of all its files. The kinds and their fields:
+
+``run``         name, recipe, seed, machine, versions, data {name, digest, train, test, classes}
+``network``     id, role (parent, separate, pruned), method, target_ratio, ratio (of all
+                parameters, achieved), unit, params, nonzero, flops_ratio, form (dense, sparse,
+                slim), coupling, round_to, channels, onnx (path in the run folder), onnx_bytes,
+                provider, claimed {nodes, of}, parity {max_abs, bound, images}, seed
+``evaluation``  id, runner (accelerated, twin), distribution, severity, correct, total,
+                agreement (labels equal to the parent's), softmax_distance (mean l2 to the parent's)
+``hidden_loss`` id, distribution, total, flipped, lost, gained, difference, low, high, max_abs
+``potential``   method, runner, distribution, potential, censored (hit the end of the grid)
+``recommendation`` method, runner, distributions, ratio, id (null when no ratio holds everywhere)
+``latency``     id, baseline, provider, threads, batch, median_us, p10_us, p90_us, speedup,
+                speedup_low, speedup_high, noise, file_bytes, load_ms, memory_bytes
+``stage``       stage, seconds
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from sparseprune.errors import InputError
+from sparseprune.files import replacing
+
+Row = dict[str, Any]
+
+
+def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write ``rows`` to ``path``, one JSON object a line, whole or not at all."""
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        for row in rows:
+            stream.write(json.dumps(row, sort_keys=True, allow_nan=False) + "\n")
+
+
+def read(path: Path) -> list[Row]:
+    """Rows of one file.
+
+    Raises:
+        InputError: a line is not a JSON object with a ``kind``.
+    """
+    rows: list[Row] = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: expected a readable file of JSON lines, got {error}") from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(f"{path}:{number}: expected a JSON object, got {line[:60]!r}") from error
+        if not isinstance(row, dict) or "kind" not in row:
+            raise InputError(f"{path}:{number}: expected an object with a 'kind', got {line[:60]!r}")
+        rows.append(row)
+    return rows
+
+
+def read_run(run: Path) -> list[Row]:
+    """All rows of a run folder, in the order of its record files' names.
+
+    Raises:
+        InputError: ``run`` holds no ``records/*.jsonl``.
+    """
+    files = sorted((run / "records").glob("*.jsonl"))
+    if not files:
+        raise InputError(
+            f"{run}: expected a run folder with records/*.jsonl, found none; "
+            "give the folder that 'sparseprune run' printed"
+        )
+    return [row for file in files for row in read(file)]
+
+
+def select(rows: Iterable[Row], kind: str, **fields: Any) -> list[Row]:
+    """Rows of one kind whose ``fields`` all have the given values."""
+    return [r for r in rows if r["kind"] == kind and all(r.get(k) == v for k, v in fields.items())]
