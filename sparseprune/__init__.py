@@ -19,18 +19,27 @@ _HOME = {
     "GateError": "sparseprune.errors",
     "InputError": "sparseprune.errors",
     "Pruner": "sparseprune.prune",
-    "export": "sparseprune.export",
+    "export": "sparseprune.exporter",
     "load": "sparseprune.runtime",
     "slim": "sparseprune.convert",
 }
 _MODULES = {"onnxruntime"}
-__all__ = ["GateError", "InputError", "Pruner", "__version__", "export", "load", "onnxruntime", "slim"]
+__all__ = [
+    "GateError",
+    "InputError",
+    "Pruner",
+    "__version__",
+    "export",
+    "load",
+    "onnxruntime",
+    "slim",
+]
 
 if TYPE_CHECKING:
     from sparseprune import onnxruntime
     from sparseprune.convert import slim
     from sparseprune.errors import GateError, InputError
-    from sparseprune.export import export
+    from sparseprune.exporter import export
     from sparseprune.prune import Pruner
     from sparseprune.runtime import load
 

@@ -5,7 +5,7 @@ Every message is one sentence a user can act on: what was expected, what came, w
 
 
 class InputError(ValueError):
-    """The input (a recipe, file, model or argument) is not what was expected; nothing was written."""
+    """A recipe, file, model or argument is not what was expected; nothing was written."""
 
 
 class GateError(RuntimeError):

@@ -1,11 +1,13 @@
 """The recipe: every setting of a run, typed, checked, and written back into the run folder."""
 
+import copy
 import difflib
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -20,6 +22,9 @@ class Section(BaseModel):
     """A frozen group of settings; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+S = TypeVar("S", bound=Section)
 
 
 class Data(Section):
@@ -49,6 +54,7 @@ class Train(Section):
     weight_decay: float = Field(5e-4, ge=0)
     schedule: Literal["one_cycle", "constant"] = "one_cycle"
     warmup: float = Field(0.2, ge=0, lt=1, description="fraction of the steps spent rising")
+    flip: bool = Field(False, description="mirror each picture left to right half of the time")
 
 
 class Prune(Section):
@@ -70,7 +76,7 @@ class Prune(Section):
     @field_validator("ratios")
     @classmethod
     def _rising(cls, ratios: list[float]) -> list[float]:
-        if any(b <= a for a, b in zip(ratios, ratios[1:], strict=False)):
+        if any(b <= a for a, b in itertools.pairwise(ratios)):
             raise ValueError(f"ratios must rise from each to the next, got {ratios}")
         return ratios
 
@@ -121,6 +127,14 @@ class Recipe(Section):
     measure: Measure = Measure()
     report: Report = Report()
 
+    @field_validator("prune")
+    @classmethod
+    def _once_each(cls, prune: list[Prune]) -> list[Prune]:
+        methods = [entry.method for entry in prune]
+        if len(set(methods)) < len(methods):
+            raise ValueError(f"each method may stand once, got {', '.join(methods)}")
+        return prune
+
     def digest(self) -> str:
         """Eight hex digits that change whenever a setting does."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
@@ -145,21 +159,33 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
         raise InputError(f"{path}: expected YAML, got {' '.join(str(error).split())}") from error
     if not isinstance(document, dict):
         raise InputError(f"{path}: expected a mapping of settings, got {type(document).__name__}")
-    for key, value in (overrides or {}).items():
-        _lay(document, key, value)
-    return parse(document, str(path))
+    return parse(document, str(path), overrides)
 
 
-def parse(document: Mapping[str, Any], source: str = "recipe") -> Recipe:
+def parse(
+    document: Mapping[str, Any], source: str, overrides: Mapping[str, Any] | None = None
+) -> Recipe:
     """Check a mapping and make a recipe of it; ``source`` names it in errors.
 
     Raises:
         InputError: names the first wrong key, what was expected and what came.
     """
+    settings = copy.deepcopy(dict(document))
+    for key, value in (overrides or {}).items():
+        _lay(settings, key, value)
+    return check(Recipe, settings, source)
+
+
+def check(section: type[S], values: Mapping[str, Any], source: str) -> S:
+    """Make a section of plain values; ``source`` names them in errors.
+
+    Raises:
+        InputError: names the first wrong key, what was expected and what came.
+    """
     try:
-        return Recipe.model_validate(document)
+        return section.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{source}: {_sentence(error)}") from error
+        raise InputError(f"{source}: {_sentence(section, error)}") from error
 
 
 def _lay(document: dict[str, Any], dotted: str, value: Any) -> None:
@@ -185,11 +211,13 @@ def _index(place: list[Any], part: str, dotted: str) -> int:
     return int(part)
 
 
-def _sentence(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
+def _sentence(section: type[Section], error: ValidationError) -> str:
+    # An unknown key often explains the one that is missing, so it is named first.
+    problems = error.errors(include_url=False)
+    first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
     where = ".".join(map(str, first["loc"])) or "the recipe"
     if first["type"] == "extra_forbidden":
-        known = _fields(first["loc"][:-1])
+        known = _fields(section, first["loc"][:-1])
         near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
         return f"unknown key '{where}'; {hint}"
@@ -199,9 +227,8 @@ def _sentence(error: ValidationError) -> str:
     return f"'{where}': {message}, got {first['input']!r}"
 
 
-def _fields(location: tuple[int | str, ...]) -> list[str]:
-    """Known keys of the section at ``location``."""
-    section: Any = Recipe
+def _fields(section: Any, location: tuple[int | str, ...]) -> list[str]:
+    """Known keys of the part of ``section`` at ``location``."""
     for part in location:
         if isinstance(part, int):
             continue

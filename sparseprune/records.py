@@ -50,10 +50,13 @@ def read(path: Path) -> list[Row]:
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{path}:{number}: expected a JSON object, got {line[:60]!r}") from error
+        except json.JSONDecodeError:
+            row = None
         if not isinstance(row, dict) or "kind" not in row:
-            raise InputError(f"{path}:{number}: expected an object with a 'kind', got {line[:60]!r}")
+            raise InputError(
+                f"{path}:{number}: expected a JSON object with a 'kind', got {line[:60]!r}; "
+                "the file is damaged, delete it and run again"
+            )
         rows.append(row)
     return rows
 

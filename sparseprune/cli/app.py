@@ -1,0 +1,24 @@
+"""The verbs, in the order a model travels. Each imports what it needs when it is called."""
+
+import typer
+
+from sparseprune.cli import checks, networks, runs
+from sparseprune.cli.shell import OVERRIDES
+
+app = typer.Typer(
+    name="sparseprune",
+    help="Prune a trained network, run it truly faster, and check what the speed-up hides.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command(context_settings=OVERRIDES)(runs.run)
+app.command(context_settings=OVERRIDES)(networks.train)
+app.command(context_settings=OVERRIDES)(networks.prune)
+app.command()(networks.slim)
+app.command()(networks.export)
+app.command(context_settings=OVERRIDES)(checks.evaluate)
+app.command()(checks.bench)
+app.command()(runs.report)
+app.command()(checks.doctor)

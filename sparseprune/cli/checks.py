@@ -1,0 +1,81 @@
+"""Questions about files and machines: evaluate, bench, doctor."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sparseprune.cli.shell import Debug, Json, Outcome, bar, verb
+
+Model = Annotated[Path, typer.Argument(help="ONNX file to check.", metavar="MODEL")]
+
+
+@verb
+def evaluate(
+    context: typer.Context,
+    model: Model,
+    twin: Annotated[
+        Path | None, typer.Option(help="Masked checkpoint it was made from: checks hidden loss.")
+    ] = None,
+    parent: Annotated[
+        Path | None, typer.Option(help="Dense parent (.onnx or .safetensors) to compare with.")
+    ] = None,
+    recipe: Annotated[
+        Path | None, typer.Option(help="Recipe that says which data [default: the model's own].")
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> Outcome:
+    """Evaluate an ONNX file on clean, corrupted and noisy pictures; exit 3 on hidden loss.
+
+    sparseprune evaluate wt90.onnx --twin wt90.safetensors --parent parent.onnx
+    """
+    from sparseprune.cli import overrides, tables
+    from sparseprune.pipeline import assess
+    from sparseprune.runtime import OnnxRunner, load
+
+    runner = OnnxRunner(model)
+    settings = assess.settings(runner, recipe, overrides.parse(context.args))
+    others = [load(path) if path is not None else None for path in (twin, parent)]
+    with bar("evaluate") as progress:
+        rows = assess.evaluate_file(runner, *others, settings, progress)
+    failed = [row["sentence"] for row in rows if row["kind"] == "verdict" and not row["passed"]]
+    return Outcome(rows, tables.evaluation(rows), f"{model}: {failed[0]}" if failed else None)
+
+
+@verb
+def bench(
+    models: Annotated[list[Path], typer.Argument(help="ONNX files to time.", metavar="MODEL...")],
+    baseline: Annotated[Path, typer.Option(help="Dense file every other is compared with.")],
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    batch: Annotated[int, typer.Option(min=1)] = 1,
+    rounds: Annotated[int, typer.Option(min=2, help="Interleaved rounds.")] = 30,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> Outcome:
+    """Time ONNX files against a dense baseline, interleaved in one process.
+
+    sparseprune bench wt90.onnx ft50.onnx --baseline parent.onnx
+    """
+    from sparseprune.cli import tables
+    from sparseprune.pipeline import assess
+    from sparseprune.recipe import Measure
+
+    settings = Measure(threads=threads, batch=batch, rounds=rounds)
+    paths = {str(path): path for path in [baseline, *models]}
+    with bar("bench") as progress:
+        rows = assess.time_files(paths, str(baseline), settings, progress)
+    return Outcome(rows, tables.latency(rows))
+
+
+@verb
+def doctor(as_json: Json = False, debug: Debug = False) -> Outcome:
+    """Show what this machine can run; paste it into a bug report.
+
+    sparseprune doctor
+    """
+    from sparseprune import environment
+    from sparseprune.cli import tables
+
+    found = environment.diagnose()
+    return Outcome(found, tables.diagnosis(found))

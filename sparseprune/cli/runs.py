@@ -1,0 +1,60 @@
+"""Whole runs: the road from a recipe to a report, and the report again from its records."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sparseprune.cli.shell import Debug, Json, Outcome, RecipeFile, notes, verb
+
+
+@verb
+def run(
+    context: typer.Context,
+    recipe: RecipeFile,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Run folder [default: runs/NAME-DIGEST]."),
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> Outcome:
+    """Train, prune, make fast, evaluate, measure and report; resumes where it stopped.
+
+    Any recipe key can be overridden:
+
+    sparseprune run recipes/quickstart.yaml --seed 3 --retrain.epochs 4
+    """
+    from sparseprune import recipe as recipes
+    from sparseprune.cli import overrides
+    from sparseprune.cli.display import Display
+    from sparseprune.cli.summary import summary
+    from sparseprune.environment import cores
+    from sparseprune.pipeline import folder, schedule, stages
+
+    settings = recipes.load(recipe, overrides.parse(context.args))
+    place = folder.prepare(out or Path("runs", f"{settings.name}-{settings.digest()}"), settings)
+    with folder.writing(place):
+        tasks = stages.tasks(place, settings)
+        notes().print(
+            f"{place.root}  ({len(tasks)} steps; an interrupted run resumes)", markup=False
+        )
+        with Display(notes(), len(tasks)) as display:
+            schedule.execute(tasks, display, workers=cores())
+    return summary(place)
+
+
+@verb
+def report(
+    run: Annotated[Path, typer.Argument(help="Run folder.", metavar="RUN")],
+    as_json: Json = False,
+    debug: Debug = False,
+) -> Outcome:
+    """Rebuild report.html from the records alone.
+
+    sparseprune report runs/quickstart-1a2b3c4d
+    """
+    from sparseprune import report as reports
+
+    page = reports.build(run)
+    return Outcome({"report": str(page)}, str(page))

@@ -1,0 +1,117 @@
+"""What every verb shares: how errors end, how results are printed, which options there are."""
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
+
+import typer
+
+from sparseprune.errors import GateError, InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+P = ParamSpec("P")
+
+BAD_INPUT, GATE_FAILED, INTERRUPTED = 2, 3, 130
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Debug = Annotated[
+    bool, typer.Option("--debug", envvar="SPARSEPRUNE_DEBUG", help="Show tracebacks of errors.")
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
+RecipeFile = Annotated[Path, typer.Argument(help="Recipe (YAML).", metavar="RECIPE")]
+OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@functools.cache
+def notes() -> "Console":
+    """Where progress and errors go: stderr, so that stdout holds results alone."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a verb found: for programs, for people, and the sentence of a gate that failed."""
+
+    result: Any
+    text: str
+    failure: str | None = None
+
+
+def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
+    """Run a verb, print its outcome, and end errors with one sentence and an exit code."""
+
+    @functools.wraps(function)
+    def run(*args: P.args, **options: P.kwargs) -> None:
+        as_json, debug = bool(options.get("as_json")), bool(options.get("debug"))
+        try:
+            outcome = function(*args, **options)
+        except (Exception, KeyboardInterrupt) as error:
+            sentence, code = _explain(error)
+            if code is None:
+                raise
+            if debug:
+                notes().print_exception()
+            if as_json:
+                _print(json.dumps({"error": sentence, "exit": code}))
+            _fail(sentence, code)
+        else:
+            _print(_json(outcome.result) if as_json else outcome.text)
+            if outcome.failure:
+                _fail(outcome.failure, GATE_FAILED)
+
+    return run
+
+
+@contextmanager
+def bar(name: str) -> Iterator[Callable[[float, str], None]]:
+    """A progress bar on stderr; yields the callback that moves it."""
+    from rich.progress import Progress
+
+    with Progress(console=notes(), transient=True) as bars:
+        line = bars.add_task(name, total=1.0)
+        yield lambda done, text: bars.update(line, completed=done, description=f"{name}  {text}")
+
+
+def _explain(error: BaseException) -> tuple[str, int | None]:
+    """The sentence and exit code of an error a user can act on; no code for a bug of ours."""
+    match error:
+        case GateError():
+            return str(error), GATE_FAILED
+        case InputError():
+            return str(error), BAD_INPUT
+        case KeyboardInterrupt():
+            return "interrupted; what had finished is kept", INTERRUPTED
+        case ModuleNotFoundError():
+            remedy = "which is not installed; run: pip install 'sparseprune[all]'"
+            return f"this verb needs {error.name}, {remedy}", BAD_INPUT
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            return f"{where}{error.strerror or error}", BAD_INPUT
+    return str(error), None
+
+
+def _fail(sentence: str, code: int) -> None:
+    notes().print(f"sparseprune: {sentence}", style="bold red", markup=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def _json(result: Any) -> str:
+    return json.dumps(result, indent=2, sort_keys=True)
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # The reader (head, a pager) has gone; keep Python's exit from complaining about it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,81 @@
+"""Results as text for people, readable at 80 columns."""
+
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from sparseprune.records import Row, select
+
+WIDTH = 80
+
+
+def evaluation(rows: Sequence[Row]) -> str:
+    """Accuracy per distribution, and what changed against the twin where there is one."""
+    hidden = {row["distribution"]: row for row in select(rows, "hidden_loss")}
+    head = ["distribution", "accuracy"]
+    if hidden:
+        head += ["changed", "difference, 95 % interval (pp)"]
+    body = []
+    for row in select(rows, "evaluation", id="model", runner="accelerated"):
+        line = [row["distribution"], f"{row['correct'] / row['total']:.2%}"]
+        if hidden:
+            found = hidden[row["distribution"]]
+            line += [str(found["flipped"]), _difference(found)]
+        body.append(line)
+    verdicts = [row["sentence"] for row in select(rows, "verdict")]
+    closing = verdicts or ["hidden loss not checked: give the masked checkpoint with --twin"]
+    return _table(head, body) + "\n".join(closing)
+
+
+def latency(rows: Sequence[Row]) -> str:
+    """Median latency and paired speed-up of each file."""
+    body = [
+        [
+            row["id"],
+            f"{row['median_us']:.0f}",
+            f"{row['speedup']:.2f} ({row['speedup_low']:.2f} to {row['speedup_high']:.2f})",
+            f"{row['memory_bytes'] / 2**20:.1f}",
+            f"{row['load_ms']:.0f}",
+        ]
+        for row in select(rows, "latency")
+    ]
+    head = ["file", "median µs", "speed-up (low to high)", "memory MiB", "load ms"]
+    return _table(head, body).rstrip()
+
+
+def diagnosis(found: dict[str, Any]) -> str:
+    """What ``doctor`` found, one fact a line."""
+    machine = {key: _words(value) for key, value in found["machine"].items()}
+    versions = {key: value or "not installed" for key, value in found["versions"].items()}
+    provider = {key: _words(value) for key, value in found["provider"].items()}
+    parts = {"machine": {**machine, "gpu": found["gpu"]}, "versions": versions}
+    return "\n\n".join(
+        "\n".join([f"[{name}]", *(f"{key:<18}{value}" for key, value in facts.items())])
+        for name, facts in {**parts, "onnxruntime provider": provider}.items()
+    )
+
+
+def _difference(row: Row) -> str:
+    low, high = 100 * row["low"], 100 * row["high"]
+    return f"{100 * row['difference']:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)
+
+
+def _table(head: Iterable[str], body: Iterable[Sequence[str]]) -> str:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for index, title in enumerate(head):
+        table.add_column(title, justify="right" if index else "left")
+    for line in body:
+        table.add_row(*line)
+    out = StringIO()
+    Console(file=out, width=WIDTH).print(table)
+    return out.getvalue()

@@ -1,0 +1,192 @@
+"""The stages of a run as tasks: what each reads, what it writes, what must come before."""
+
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from sparseprune import data, environment, evaluate, records, report
+from sparseprune.data.shifts import names, shifts
+from sparseprune.evaluate import Pair, potential
+from sparseprune.formats import checkpoint as checkpoints
+from sparseprune.formats import mask
+from sparseprune.pipeline import steps
+from sparseprune.pipeline.folder import RunFolder
+from sparseprune.pipeline.networks import PARENT, Network, networks
+from sparseprune.pipeline.schedule import Progress, Task
+from sparseprune.recipe import Recipe
+from sparseprune.records import Row
+from sparseprune.runtime import OnnxRunner
+from sparseprune.runtime import load as load_runner
+
+
+def tasks(folder: RunFolder, recipe: Recipe) -> list[Task]:
+    """The task graph of a run."""
+    every = networks(recipe)
+    deployed = tuple(f"export {network.id}" for network in every)
+    shown = names(recipe.evaluate)
+    evaluated = tuple(f"evaluate {name}" for name in shown)
+    return [
+        Task("describe", partial(describe, folder, recipe), (folder.records("run"),)),
+        *(task for network in every for task in _network_tasks(folder, recipe, network)),
+        *(
+            Task(
+                f"evaluate {name}",
+                partial(evaluate_shift, folder, recipe, index),
+                (folder.records(f"evaluation-{index:02}-{name}"),),
+                deployed,
+            )
+            for index, name in enumerate(shown)
+        ),
+        Task("judge", partial(judge, folder, recipe), (folder.records("judgement"),), evaluated),
+        # Alone at the end of the graph, so that nothing else of ours runs beside a timing.
+        Task(
+            "measure", partial(time_all, folder, recipe), (folder.records("latency"),), ("judge",)
+        ),
+        Task(
+            "report",
+            partial(write_report, folder),
+            (folder.report,),
+            ("describe", "judge", "measure"),
+        ),
+    ]
+
+
+def _network_tasks(folder: RunFolder, recipe: Recipe, network: Network) -> Iterator[Task]:
+    weights, made = folder.checkpoint(network.id), folder.records(f"training-{network.id}")
+    if network.pruning is None:
+        name = f"train {network.id}"
+        yield Task(name, partial(train, folder, recipe, network), (weights, made))
+    else:
+        name = f"prune {network.id}"
+        source = f"train {PARENT}" if network.source == PARENT else f"prune {network.source}"
+        outputs = (weights, folder.masks(network.id), made)
+        yield Task(name, partial(prune, folder, recipe, network), outputs, (source,))
+    outputs = (folder.onnx(network.id), folder.records(f"network-{network.id}"))
+    yield Task(f"export {network.id}", partial(deploy, folder, recipe, network), outputs, (name,))
+
+
+def describe(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
+    """Write what the run is made of: recipe, data, machine, versions."""
+    train_set, test_set = data.load(recipe.data)
+    row = {
+        "kind": "run",
+        "name": recipe.name,
+        "digest": recipe.digest(),
+        "recipe": recipe.model_dump(mode="json"),
+        "seed": recipe.seed,
+        "machine": environment.machine(),
+        "versions": environment.versions(),
+        "data": {
+            "name": test_set.name,
+            "digest": test_set.digest,
+            "train_digest": train_set.digest,
+            "train": len(train_set.labels),
+            "test": len(test_set.labels),
+            "classes": list(test_set.classes),
+        },
+    }
+    records.write(folder.records("run"), [row])
+
+
+def train(folder: RunFolder, recipe: Recipe, network: Network, progress: Progress) -> None:
+    """Train a dense network from scratch."""
+    start = time.perf_counter()
+    trained = steps.train_network(recipe, network.seed, progress)
+    checkpoints.save(folder.checkpoint(network.id), trained)
+    _write_training(folder, network, trained.meta["losses"], start)
+
+
+def prune(folder: RunFolder, recipe: Recipe, network: Network, progress: Progress) -> None:
+    """Prune the network's source to its target ratio and retrain."""
+    assert network.source is not None
+    assert network.pruning is not None
+    start = time.perf_counter()
+    source = checkpoints.load(folder.checkpoint(network.source))
+    pruned, masks = steps.prune_network(source, recipe, network.pruning, network.target, progress)
+    checkpoints.save(folder.checkpoint(network.id), pruned)
+    mask.save(folder.masks(network.id), masks)
+    _write_training(folder, network, pruned.meta["losses"], start)
+
+
+def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progress) -> None:
+    """Make a network fast, export it, and record what it is and how it will run."""
+    source = checkpoints.load(folder.checkpoint(network.id))
+    if network.slims:
+        source = steps.slim_network(source, recipe.slim.round_to)
+        checkpoints.save(folder.slim(network.id), source)
+    path = folder.onnx(network.id)
+    parity = steps.export_network(source, path)
+    runner = OnnxRunner(path, provider=network.provider)
+    row: Row = {
+        "kind": "network",
+        "id": network.id,
+        "role": network.role,
+        **steps.describe(source),
+        "onnx": str(path.relative_to(folder.root)),
+        "onnx_bytes": path.stat().st_size,
+        "provider": runner.provider,
+        "claimed": dict(zip(("nodes", "of"), runner.claimed, strict=True)),
+        "parity": parity,
+        "seed": network.seed,
+    }
+    records.write(folder.records(f"network-{network.id}"), [row])
+
+
+def evaluate_shift(folder: RunFolder, recipe: Recipe, index: int, progress: Progress) -> None:
+    """Show one shift to every network: as deployed, and as its masked dense twin."""
+    _, test = data.load(recipe.data)
+    shift = shifts(test, recipe.evaluate, seed=recipe.seed)[index]
+    pairs = {
+        network.id: Pair(
+            OnnxRunner(folder.onnx(network.id), provider=network.provider),
+            load_runner(folder.checkpoint(network.id)) if network.has_twin else None,
+        )
+        for network in networks(recipe)
+    }
+    rows = evaluate.run(
+        [shift],
+        np.asarray(test.labels),
+        pairs,
+        parent=PARENT,
+        progress=lambda done, total, text: progress(done / total, text),
+    )
+    kept = [row for row in rows if row["kind"] != "verdict"]
+    records.write(folder.records(f"evaluation-{index:02}-{shift.name}"), kept)
+
+
+def judge(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
+    """Derive prune potentials, recommendations and verdicts from all evaluations."""
+    rows = records.read_run(folder.root)
+    settings = recipe.evaluate
+    ids = dict.fromkeys(row["id"] for row in records.select(rows, "hidden_loss"))
+    found = [
+        *potential.potentials(rows, settings.delta),
+        *potential.recommend(rows, settings.delta, recipe.report.must_hold),
+        *evaluate.excess_error.rows(rows),
+        *(evaluate.verdict(records.select(rows, "hidden_loss", id=id)) for id in ids),
+    ]
+    records.write(folder.records("judgement"), found)
+
+
+def time_all(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
+    """Time every deployed network against the dense parent, interleaved."""
+    paths = {network.id: folder.onnx(network.id) for network in networks(recipe)}
+    rows = steps.time_files(paths, PARENT, recipe.measure, progress)
+    records.write(folder.records("latency"), rows)
+
+
+def write_report(folder: RunFolder, progress: Progress) -> None:
+    """Build the page from the records."""
+    report.build(folder.root)
+
+
+def _write_training(folder: RunFolder, network: Network, losses: list[float], start: float) -> None:
+    row = {
+        "kind": "training",
+        "id": network.id,
+        "losses": losses,
+        "seconds": round(time.perf_counter() - start, 3),
+    }
+    records.write(folder.records(f"training-{network.id}"), [row])

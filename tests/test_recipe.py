@@ -1,0 +1,88 @@
+import pytest
+import yaml
+
+from sparseprune import prune, recipe
+from sparseprune.errors import InputError
+
+SMALL = {"prune": [{"method": "WT", "ratios": [0.5, 0.9]}]}
+
+
+def write(tmp_path, text):
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults_are_spelt_out_and_read_back(tmp_path):
+    made = recipe.parse(SMALL, "recipe")
+    path = write(tmp_path, made.to_yaml())
+    assert yaml.safe_load(made.to_yaml())["train"]["batch_size"] == 128
+    assert recipe.load(path) == made
+
+
+def test_digest_is_pinned_and_follows_every_setting():
+    made = recipe.parse(SMALL, "recipe")
+    assert made.digest() == recipe.parse(SMALL, "recipe").digest()
+    changed = [{"seed": 1}, {"train.epochs": 9}, {"prune.0.ratios": [0.5]}, {"slim.round_to": 4}]
+    digests = {recipe.parse(SMALL, "recipe", change).digest() for change in changed}
+    assert len(digests | {made.digest()}) == 5
+
+
+def test_overrides_leave_the_document_alone():
+    recipe.parse(SMALL, "recipe", {"prune.0.ratios": [0.25], "train.epochs": 1})
+    assert SMALL == {"prune": [{"method": "WT", "ratios": [0.5, 0.9]}]}
+
+
+def test_methods_are_those_of_the_registry():
+    allowed = recipe.Prune.model_fields["method"].annotation.__args__
+    assert set(allowed) == set(prune.METHODS)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"trian.epochs": 3}, r"unknown key 'trian'; did you mean 'train'\?"),
+        ({"train.epoch": 3}, r"unknown key 'train.epoch'; did you mean 'epochs'\?"),
+        ({"prune.0.zzz": 3}, r"unknown key 'prune.0.zzz'; known keys: method, ratios"),
+        ({"train.epochs": "two"}, r"'train.epochs': Input should be a valid integer.*got 'two'"),
+        ({"prune.0.method": "XX"}, r"'prune.0.method': Input should be 'WT' or 'FT', got 'XX'"),
+        ({"prune.0.ratios": [0.9, 0.5]}, r"ratios must rise from each to the next"),
+        ({"prune.0.ratios": [1.0]}, r"'prune.0.ratios.0': .*less than 1, got 1.0"),
+        ({"evaluate.severity": 6}, r"'evaluate.severity': .*less than or equal to 5, got 6"),
+        ({"name": "../x"}, r"'name': String should match pattern"),
+        ({"prune.3.method": "WT"}, r"--prune.3.method: expected an index 0 to 0, got '3'"),
+        ({"seed.x": 1}, r"--seed.x: expected a section at 'seed', got 0"),
+        (
+            {"prune": [{"method": "WT", "ratios": [0.5]}] * 2},
+            r"each method may stand once, got WT, WT",
+        ),
+    ],
+)
+def test_each_mistake_is_named(change, sentence):
+    with pytest.raises(InputError, match=sentence):
+        recipe.parse({**SMALL, "seed": 0}, "recipe", change)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("seed: 1", "missing key 'prune'; add it"),
+        ("- a\n- b", "expected a mapping of settings, got list"),
+        ("a: [", "expected YAML, got"),
+        ("", "expected a mapping of settings, got NoneType"),
+    ],
+)
+def test_each_bad_file_is_named(tmp_path, text, sentence):
+    with pytest.raises(InputError, match=sentence):
+        recipe.load(write(tmp_path, text))
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"nothing.yaml: expected a readable recipe"):
+        recipe.load(tmp_path / "nothing.yaml")
+
+
+def test_the_quickstart_is_a_recipe():
+    from pathlib import Path
+
+    recipe.load(Path(__file__).parents[1] / "recipes/quickstart.yaml")
