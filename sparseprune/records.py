@@ -9,10 +9,15 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
                 slim), coupling, round_to, channels, onnx (path in the run folder), onnx_bytes,
                 provider, claimed {nodes, of}, parity {max_abs, bound, images}, seed
 ``evaluation``  id, runner (accelerated, twin), distribution, severity, correct, total,
-                agreement (labels equal to the parent's), softmax_distance (mean l2 to the parent's)
-``hidden_loss`` id, distribution, total, flipped, lost, gained, difference, low, high, max_abs
+                agreement (number of labels equal to the parent's), softmax_distance (mean l2 to
+                the parent's); the last two null where there is no parent
+``hidden_loss`` id, distribution, total, flipped, unexplained (flips that rounding cannot explain),
+                lost, gained, difference, low, high, max_abs
+``verdict``     id, total, flipped, unexplained, difference, low, high, passed, sentence
 ``potential``   method, runner, distribution, potential, censored (hit the end of the grid)
-``recommendation`` method, runner, distributions, ratio, id (null when no ratio holds everywhere)
+``recommendation`` method, runner, distributions, ratio, id (both null when no ratio holds
+                everywhere)
+``excess_error`` id, method, ratio, runner, value (difference in excess error, paper 1.7)
 ``latency``     id, baseline, provider, threads, batch, median_us, p10_us, p90_us, speedup,
                 speedup_low, speedup_high, noise, file_bytes, load_ms, memory_bytes
 ``stage``       stage, seconds

@@ -1,0 +1,63 @@
+"""A network to deploy: one plain ONNX file, checked where it will run, that says where it is from.
+
+The room is not called ``export`` because the package's function of that name would hide it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sparseprune.exporter import module, onnx_file
+from sparseprune.exporter.destination import check_destination
+
+__all__ = ["export"]
+
+Example = torch.Tensor | tuple[torch.Tensor]
+
+
+def export(
+    model: nn.Module | str | Path,
+    path: str | Path,
+    *,
+    example_inputs: Example | None = None,
+    provenance: Mapping[str, Any] | None = None,
+    provider: str = "auto",
+    bound: float | None = None,
+) -> dict[str, Any]:
+    """Write ``model`` to ``path`` as plain ONNX and return what its parity check found.
+
+    The file takes float32 "input" [batch, ...] and gives "logits" [batch, classes] for any batch
+    size. BatchNorm is folded, pruned weights stay exactly zero, ONNX's own checker passes. Before
+    the file appears it is run in ONNX Runtime as it will be deployed, and must answer as the
+    source does to within the difference that float32 rounding can make.
+
+    Args:
+        model: a classifier (left as it was), or an ONNX file, which is checked and copied.
+        path: where to write; ends in ``.onnx``. Missing folders are made.
+        example_inputs: normalised pictures [N, C, H, W] the model was made for: tracing and the
+            parity check (the first 32) use them; few are joined by random ones. An ONNX file
+            needs none.
+        provenance: what to say of the file's origin: method, ratio, seed, digests... Strings, or
+            anything JSON holds; stored in the metadata under ``sparseprune.`` + key, beside the
+            source's digest, the versions of the tools and the parity.
+        provider: what the file will run on, see ``onnxruntime.session``.
+        bound: largest allowed difference of a logit; computed (``convert.bounds``) if None.
+
+    Returns:
+        ``max_abs``, ``bound``, ``used`` (the largest share of its bound a logit used), ``images``,
+        ``flips`` and ``provider``.
+
+    Raises:
+        InputError: the path cannot be written, or the model or its inputs are not what is expected.
+        GateError: a pruned weight is not zero in the file, or the answers differ by more than
+            rounding. Nothing is written then.
+    """
+    target = check_destination(Path(path))
+    entries = dict(provenance or {})
+    if isinstance(model, nn.Module):
+        return module.export(model, target, example_inputs, entries, provider=provider, bound=bound)
+    source = Path(model)
+    return onnx_file.export(source, target, example_inputs, entries, provider=provider, bound=bound)

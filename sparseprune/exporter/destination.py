@@ -1,0 +1,46 @@
+"""Where a file goes: refused before the work if it cannot be written, and whole when it appears."""
+
+import os
+from pathlib import Path
+
+import onnx
+
+from sparseprune.errors import InputError
+from sparseprune.files import replacing
+
+# The format's own limit: a protobuf message is shorter than 2 GiB.
+LARGEST_BYTES = 2**31 - 1
+
+
+def check_destination(path: Path) -> Path:
+    """``path``, if an ONNX file can be written there.
+
+    Raises:
+        InputError: it is a folder, does not end in ``.onnx``, or its folder cannot be written.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: expected a file to write, got a folder; add a file name")
+    if path.suffix != ".onnx":
+        raise InputError(f"{path}: expected a path that ends in .onnx, got {path.name!r}")
+    nearest = next(folder for folder in path.absolute().parents if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot write in {nearest}; choose a folder you may write in")
+    return path
+
+
+def write(proto: onnx.ModelProto, path: Path) -> None:
+    """Write the model whole or not at all.
+
+    Raises:
+        InputError: it is too large for one file, or the system refuses.
+    """
+    size = proto.ByteSize()
+    if size > LARGEST_BYTES:
+        raise InputError(
+            f"{path}: expected a model below 2 GiB, the limit of one ONNX file, got {size} bytes"
+        )
+    try:
+        with replacing(path) as temporary:
+            temporary.write_bytes(proto.SerializeToString())
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error

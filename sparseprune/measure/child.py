@@ -1,0 +1,46 @@
+"""The fresh process of ``memory``: load one file, predict once, print what it cost.
+
+Run as a script, so that nothing but NumPy and ONNX Runtime is in memory before.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+def resident_bytes() -> int | None:
+    """The resident set of this process now, where the system tells.
+
+    Not ``ru_maxrss``: Linux carries it over from the parent process.
+    """
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        return None
+    return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def weigh(job: dict[str, Any]) -> dict[str, float | int | None]:
+    """Fields of ``Footprint`` for the file that ``job`` names."""
+    import numpy as np
+    import onnxruntime  # noqa: F401  # its own megabytes are not the model's
+
+    from sparseprune.runtime import OnnxRunner
+
+    batch = np.zeros(job["shape"], np.float32)
+    before = resident_bytes()
+    start = time.perf_counter()
+    runner = OnnxRunner(job["path"], threads=job["threads"], provider=job["provider"])
+    seconds = time.perf_counter() - start
+    runner.predict(batch)
+    after = resident_bytes()
+    grown = None if before is None or after is None else max(after - before, 0)
+    return {"load_ms": seconds * 1e3, "memory_bytes": grown}
+
+
+if __name__ == "__main__":
+    # The script's own folder gives way to the one that holds the package.
+    sys.path[0] = sys.argv[1]
+    print(json.dumps(weigh(json.loads(sys.argv[2]))))

@@ -1,0 +1,123 @@
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+
+from sparseprune import exporter, onnxruntime
+from sparseprune.errors import GateError, InputError
+from sparseprune.exporter import destination, onnx_file
+from sparseprune.files import sha256
+
+
+@pytest.fixture
+def source(exported):
+    return exported[0]
+
+
+def metadata(path):
+    return {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+
+
+def test_a_copy_has_the_same_graph_and_more_provenance(source, tmp_path):
+    path = tmp_path / "copy.onnx"
+    record = exporter.export(source, path, provenance={"note": "copied", "ratio": 0.5})
+    assert onnx.load(path).graph == onnx.load(source).graph
+    found = metadata(path)
+    assert (found["sparseprune.note"], found["sparseprune.ratio"]) == ("copied", "0.5")
+    assert found["sparseprune.method"] == "WT"
+    assert found["sparseprune.source"] == sha256(source)
+    assert (record["images"], record["flips"]) == (16, 0)
+
+
+def test_a_provider_that_answers_otherwise_fails_the_gate(source, tmp_path, monkeypatch):
+    real = onnxruntime.session
+
+    def spoilt(model, *, provider, **options):
+        if provider == "cpu":
+            return real(model, provider=provider, **options)
+        proto = onnx.load_model_from_string(model)
+        weight = next(t for t in proto.graph.initializer if t.name == "head.weight")
+        weight.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(weight) * 1.01, weight.name))
+        return real(proto.SerializeToString(), provider="cpu", **options)
+
+    monkeypatch.setattr(onnxruntime, "session", spoilt)
+    with pytest.raises(GateError, match="parity: logits differ by"):
+        exporter.export(source, tmp_path / "copy.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_and_missing_files_are_refused(source, tmp_path):
+    with pytest.raises(InputError, match=r"no\.onnx: expected an ONNX file, found none"):
+        onnx_file.load(tmp_path / "no.onnx")
+    truncated = tmp_path / "truncated.onnx"
+    truncated.write_bytes(source.read_bytes()[:500])
+    with pytest.raises(InputError, match=r"truncated\.onnx: expected a valid ONNX model, got"):
+        onnx_file.load(truncated)
+    proto = onnx.load(source)
+    proto.graph.node[0].op_type = "NoSuchOperator"
+    onnx.save(proto, tmp_path / "unknown.onnx")
+    with pytest.raises(InputError, match="expected a valid ONNX model, got No Op registered"):
+        onnx_file.load(tmp_path / "unknown.onnx")
+
+
+def test_weights_in_other_files_are_never_followed(source, tmp_path):
+    proto = onnx.load(source)
+    path = tmp_path / "external.onnx"
+    onnx.save(proto, path, save_as_external_data=True, location="weights.bin", size_threshold=0)
+    with pytest.raises(InputError, match="expected the weights inside the file, got external data"):
+        onnx_file.load(path)
+
+
+def test_a_source_is_not_overwritten(source):
+    before = source.read_bytes()
+    with pytest.raises(InputError, match="expected another path than the source's"):
+        exporter.export(source, source)
+    assert source.read_bytes() == before
+
+
+def test_an_open_input_shape_needs_pictures(source, tmp_path, pictures):
+    proto = onnx.load(source)
+    proto.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
+    onnx.save(proto, tmp_path / "open.onnx")
+    with pytest.raises(InputError, match="leaves its input's shape"):
+        exporter.export(tmp_path / "open.onnx", tmp_path / "copy.onnx")
+    record = exporter.export(
+        tmp_path / "open.onnx", tmp_path / "copy.onnx", example_inputs=pictures
+    )
+    assert record["images"] == 16
+
+
+def test_folders_other_endings_and_unwritable_places_are_refused(source, tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="expected a file to write, got a folder"):
+        exporter.export(source, tmp_path)
+    with pytest.raises(InputError, match=r"expected a path that ends in \.onnx, got 'net\.bin'"):
+        exporter.export(source, tmp_path / "net.bin")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"cannot write in .*file; choose a folder"):
+        exporter.export(source, tmp_path / "file" / "net.onnx")
+    monkeypatch.setattr(destination.os, "access", lambda *_: False)
+    with pytest.raises(InputError, match="choose a folder you may write in"):
+        exporter.export(source, tmp_path / "net.onnx")
+
+
+def test_a_full_disk_is_said_and_leaves_nothing(source, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(destination.Path, "write_bytes", refuse)
+    with pytest.raises(InputError, match=r"net\.onnx: cannot be written: No space left on device"):
+        exporter.export(source, tmp_path / "net.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_beyond_the_formats_limit_is_refused(source, tmp_path, monkeypatch):
+    monkeypatch.setattr(destination, "LARGEST_BYTES", 1000)
+    with pytest.raises(InputError, match="expected a model below 2 GiB"):
+        exporter.export(source, tmp_path / "net.onnx")
+
+
+def test_provenance_that_json_cannot_hold_is_refused(source, tmp_path):
+    with pytest.raises(
+        InputError, match=r"provenance\['array'\]: expected a string or JSON values"
+    ):
+        exporter.export(source, tmp_path / "net.onnx", provenance={"array": np.zeros(2)})
