@@ -1,0 +1,58 @@
+// Calling ONNX Runtime and being called by it: statuses become exceptions, exceptions statuses.
+#pragma once
+
+#include <new>
+#include <stdexcept>
+#include <string>
+
+#include "engine/graph.h"
+#include "ort/abi.h"
+
+namespace sparseprune::ort {
+
+struct Api {
+  abi::Table core;   // OrtApi
+  abi::Table ep;     // OrtEpApi
+  uint32_t version;  // the one `core` was asked for
+};
+
+struct Error : std::runtime_error {
+  Error(abi::ErrorCode error_code, const std::string& message)
+      : std::runtime_error(message), code(error_code) {}
+  abi::ErrorCode code;
+};
+
+// Throws what the status says; does nothing for success.
+inline void Check(abi::Table core, abi::Status* status) {
+  if (status == nullptr) return;
+  const Error error(abi::GetErrorCode(core, status), abi::GetErrorMessage(core, status));
+  abi::ReleaseStatus(core, status);
+  throw error;
+}
+
+// CreateStatus copies the message, and does not throw.
+inline abi::Status* ToStatus(abi::Table core, abi::ErrorCode code, const char* message) noexcept {
+  return abi::CreateStatus(core, code, message);
+}
+
+// Runs `body`, the whole of a callback: no exception may cross the C boundary.
+template <class Body>
+abi::Status* Guard(abi::Table core, Body&& body) noexcept {
+  using abi::ErrorCode;
+  try {
+    body();
+    return nullptr;
+  } catch (const Error& error) {
+    return ToStatus(core, error.code, error.what());
+  } catch (const std::invalid_argument& error) {  // the engine's InvalidGraph among them
+    return ToStatus(core, ErrorCode::kInvalidArgument, error.what());
+  } catch (const std::bad_alloc&) {
+    return ToStatus(core, ErrorCode::kFail, "sparseprune: out of memory");
+  } catch (const std::exception& error) {
+    return ToStatus(core, ErrorCode::kFail, error.what());
+  } catch (...) {
+    return ToStatus(core, ErrorCode::kFail, "sparseprune: unknown error");
+  }
+}
+
+}  // namespace sparseprune::ort

@@ -1,0 +1,54 @@
+#include "ort/options.h"
+
+#include <locale>
+#include <sstream>
+
+namespace sparseprune::ort {
+namespace {
+
+constexpr char kPrefix[] = "ep.sparsepruneexecutionprovider.";
+
+// The text of an option; empty if it is not set.
+std::string Read(const Api& api, const abi::SessionOptions* session, const char* name) {
+  const std::string key = std::string(kPrefix) + name;
+  int present = 0;
+  Check(api.core, abi::HasSessionConfigEntry(api.core, session, key.c_str(), &present));
+  if (present == 0) return "";
+  size_t size = 0;
+  Check(api.core, abi::GetSessionConfigEntry(api.core, session, key.c_str(), nullptr, &size));
+  std::string text(size, '\0');
+  Check(api.core, abi::GetSessionConfigEntry(api.core, session, key.c_str(), text.data(), &size));
+  text.resize(size > 0 ? size - 1 : 0);  // `size` counts the terminating zero
+  return text;
+}
+
+// Sets `value` from the option if it is set and lies in [lowest, highest].
+template <class T>
+void Parse(const Api& api, const abi::SessionOptions* session, const char* name, double lowest,
+           double highest, T& value) {
+  const std::string text = Read(api, session, name);
+  if (text.empty()) return;
+  std::istringstream stream(text);
+  stream.imbue(std::locale::classic());
+  double number = 0;
+  stream >> number;
+  if (!stream.fail() && stream.eof() && number >= lowest && number <= highest) {
+    value = static_cast<T>(number);
+    return;
+  }
+  std::ostringstream message;
+  message << "sparseprune: option " << name << " must be a number from " << lowest << " to "
+          << highest << ", got '" << text << "'";
+  throw Error(abi::ErrorCode::kInvalidArgument, message.str());
+}
+
+}  // namespace
+
+Options ReadOptions(const Api& api, const abi::SessionOptions* session) {
+  Options options;
+  Parse(api, session, "min_sparsity", 0, 1, options.min_sparsity);
+  Parse(api, session, "threads", 0, 4096, options.threads);
+  return options;
+}
+
+}  // namespace sparseprune::ort

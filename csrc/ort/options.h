@@ -1,0 +1,18 @@
+// What a session can ask of the provider, under keys "ep.sparsepruneexecutionprovider.<name>".
+#pragma once
+
+#include "ort/api.h"
+
+namespace sparseprune::ort {
+
+struct Options {
+  // A subgraph is claimed if one of its weights has at least this fraction of zeros.
+  double min_sparsity = 0.5;
+  // The session's intra-op threads, where they are known; ONNX Runtime does not tell.
+  size_t threads = 0;
+};
+
+// Throws Error naming the option, what was expected and what came.
+Options ReadOptions(const Api& api, const abi::SessionOptions* session);
+
+}  // namespace sparseprune::ort

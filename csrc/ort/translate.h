@@ -1,0 +1,19 @@
+// A claimed subgraph as a graph of the engine, with its own copy of the weights.
+#pragma once
+
+#include "engine/graph.h"
+#include "ort/source.h"
+
+namespace sparseprune::ort {
+
+struct Translation {
+  Graph graph;
+  // For each graph input: which input of the fused node it is, and its name.
+  std::vector<size_t> input_slots;
+  std::vector<std::string> input_names;
+};
+
+// Throws Error for a node that Understand does not: such nodes are never claimed.
+Translation Translate(const Api& api, const abi::Graph* subgraph, const abi::Node* fused_node);
+
+}  // namespace sparseprune::ort

@@ -1,0 +1,67 @@
+"""Helpers of this folder, loaded by path: test modules cannot import each other."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sparseprune import onnxruntime
+
+
+def load(name):
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"sparseprune_tests_ort_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def networks():
+    return load("networks")
+
+
+@pytest.fixture(scope="session")
+def reference():
+    return load("reference")
+
+
+@pytest.fixture(scope="session")
+def run_all():
+    """Run a session, giving {output name: array}."""
+
+    def run(session, feeds):
+        names = [output.name for output in session.get_outputs()]
+        return dict(zip(names, session.run(names, feeds), strict=True))
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def assert_within(reference, run_all):
+    """A session's outputs lie within the float32 bounds around the exact ones."""
+
+    def check(session, model, feeds):
+        found = run_all(session, feeds)
+        for name, (value, bound) in reference.evaluate(model, feeds).items():
+            assert found[name].shape == value.shape, name
+            assert found[name].dtype == np.float32
+            excess = np.abs(found[name] - value) - bound * (1 + 1e-6)
+            assert excess.max(initial=0) <= 0, f"{name}: {excess.max()} beyond its bound"
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def claims():
+    """(claimed, total) nodes of a session of the provider; needs ONNX Runtime 1.27."""
+
+    def count(model, **arguments):
+        session = onnxruntime.session(model, provider="sparseprune", threads=1, **arguments)
+        found = onnxruntime.assignment(session)
+        if found is None:
+            pytest.skip("this ONNX Runtime does not record the assignment of nodes")
+        return found
+
+    return count

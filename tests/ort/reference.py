@@ -1,0 +1,175 @@
+"""ONNX networks in float64, each value with a bound on how far float32 may land from it.
+
+The bound follows rounding errors through the network: a sum of k products computed in any order in
+float32 is within gamma(k) = k u / (1 - k u), u = 2**-24, of its exact value, times the sum of the
+products' magnitudes; errors of the inputs pass through with the magnitudes of the weights.
+"""
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+UNIT = 2.0**-24
+# Results below the normal range may be flushed to zero.
+SMALLEST = float(np.finfo(np.float32).tiny)
+
+
+def gamma(k):
+    return k * UNIT / (1 - k * UNIT)
+
+
+def evaluate(model, feeds):
+    """{output: (value, bound)}, both float64, for a serialized model and its float32 inputs."""
+    graph = onnx.load_from_string(model).graph
+    values = {t.name: exact(numpy_helper.to_array(t)) for t in graph.initializer}
+    values |= {name: exact(array) for name, array in feeds.items()}
+    for node in graph.node:
+        attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+        inputs = [values.get(name) for name in node.input]
+        values[node.output[0]] = RULES[node.op_type](attributes, *inputs)
+    return {output.name: values[output.name] for output in graph.output}
+
+
+def exact(array):
+    return array.astype(np.float64), np.zeros(array.shape)
+
+
+def pads(a, shape, kernel, stride, dilation):
+    """[(top, bottom), (left, right)] by the rules of the ONNX specification."""
+    mode = a.get("auto_pad", b"NOTSET").decode()
+    if mode == "NOTSET":
+        given = a.get("pads", [0, 0, 0, 0])
+        return [(given[0], given[2]), (given[1], given[3])]
+    if mode == "VALID":
+        return [(0, 0), (0, 0)]
+    result = []
+    for size, k, s, d in zip(shape[2:], kernel, stride, dilation, strict=True):
+        total = max(0, (-(-size // s) - 1) * s + (k - 1) * d + 1 - size)
+        less, more = total // 2, total - total // 2
+        result.append((less, more) if mode == "SAME_UPPER" else (more, less))
+    return result
+
+
+def windows(a, x, kernel, fill):
+    """Views of x under each kernel position: list of [N, C, OH, OW], kernel row-major."""
+    stride = a.get("strides", [1, 1])
+    dilation = a.get("dilations", [1, 1])
+    padding = pads(a, x.shape, kernel, stride, dilation)
+    x = np.pad(x, [(0, 0), (0, 0), *padding], constant_values=fill)
+    size = [(x.shape[2 + i] - (kernel[i] - 1) * dilation[i] - 1) // stride[i] + 1 for i in range(2)]
+    views = []
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            top, left = i * dilation[0], j * dilation[1]
+            rows = slice(top, top + (size[0] - 1) * stride[0] + 1, stride[0])
+            columns = slice(left, left + (size[1] - 1) * stride[1] + 1, stride[1])
+            views.append(x[:, :, rows, columns])
+    return views
+
+
+def weighted(product, x, w, bias, extra=0):
+    """A sum of products plus bias; `product(x, w)` must be linear in both."""
+    value, error = x
+    per_output = np.count_nonzero(w.reshape(len(w), -1), axis=1).max(initial=0)
+    k = int(per_output) + 1 + extra
+    magnitude = product(np.abs(value) + error, np.abs(w)) + np.abs(bias)
+    bound = product(error, np.abs(w)) + gamma(k) * magnitude + k * SMALLEST
+    return product(value, w) + bias, bound
+
+
+def conv(a, x, w, b=None):
+    w = w[0]
+    groups = a.get("group", 1)
+    bias = np.zeros(len(w)) if b is None else b[0]
+
+    def product(x, w):
+        parts = []
+        for xs, ws in zip(np.split(x, groups, 1), np.split(w, groups), strict=True):
+            taps = ws.transpose(2, 3, 0, 1).reshape(-1, *ws.shape[:2])
+            views = windows(a, xs, w.shape[2:], 0.0)
+            products = (np.einsum("nchw,oc->nohw", v, t) for v, t in zip(views, taps, strict=True))
+            parts.append(sum(products))
+        return np.concatenate(parts, 1)
+
+    return weighted(product, x, w, bias[:, None, None])
+
+
+def gemm(a, x, w, b=None):
+    w = w[0] if a.get("transB", 0) else w[0].T
+    bias = 0.0 if b is None else b[0] * a.get("beta", 1.0)
+    w = w * a.get("alpha", 1.0)
+    # Scaling by alpha or beta rounds once more each.
+    return weighted(lambda x, w: x @ w.T, x, w, bias, extra=2)
+
+
+def matmul(a, x, w):
+    return weighted(lambda x, w: x @ w.T, x, w[0].T, 0.0)
+
+
+def add(a, x, y):
+    value, error = x[0] + y[0], x[1] + y[1]
+    return value, error + UNIT * (np.abs(value) + error)
+
+
+def scale(a, x, y):
+    value, error = x[0] * y[0], x[1] * np.abs(y[0])
+    return value, error + UNIT * (np.abs(value) + error) + SMALLEST
+
+
+def relu(a, x):
+    return np.maximum(x[0], 0), x[1]
+
+
+def clip(a, x, low, high):
+    return np.clip(x[0], low[0], high[0]), x[1]
+
+
+def leaky_relu(a, x):
+    slope = np.where(x[0] < 0, np.float64(np.float32(a["alpha"])), 1.0)
+    value = x[0] * slope
+    return value, x[1] + UNIT * (np.abs(value) + x[1]) + SMALLEST
+
+
+def max_pool(a, x):
+    kernel = a["kernel_shape"]
+    value = np.max(windows(a, x[0], kernel, -np.inf), axis=0)
+    return value, np.max(windows(a, x[1], kernel, 0.0), axis=0)
+
+
+def mean(x, keep):
+    count = x[0].shape[2] * x[0].shape[3]
+    value, error = (part.mean((2, 3), keepdims=keep) for part in x)
+    magnitude = (np.abs(x[0]) + x[1]).mean((2, 3), keepdims=keep)
+    return value, error + gamma(count + 1) * magnitude + SMALLEST
+
+
+def reduce_mean(a, x, axes=None):
+    return mean(x, bool(a.get("keepdims", 1)))
+
+
+def flatten(a, x, shape=None):
+    return tuple(part.reshape(len(part), -1) for part in x)
+
+
+def concat(a, *parts):
+    return tuple(np.concatenate(both, a["axis"]) for both in zip(*parts, strict=True))
+
+
+RULES = {
+    "Conv": conv,
+    "Gemm": gemm,
+    "MatMul": matmul,
+    "Add": add,
+    "Mul": scale,
+    "Relu": relu,
+    "Clip": clip,
+    "LeakyRelu": leaky_relu,
+    "Neg": lambda a, x: (-x[0], x[1]),
+    "MaxPool": max_pool,
+    "GlobalAveragePool": lambda a, x: mean(x, keep=True),
+    "ReduceMean": reduce_mean,
+    "Flatten": flatten,
+    "Reshape": flatten,
+    "Identity": lambda a, x: x,
+    "Concat": concat,
+}
