@@ -1,6 +1,5 @@
 """Training and retraining: SGD whose learning rate restarts in full with every call."""
 
-import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,8 +11,6 @@ from torch.nn import functional
 from sparseprune.errors import GateError, InputError
 from sparseprune.formats.mask import Masks, enforcer
 from sparseprune.recipe import Train
-
-log = logging.getLogger(__name__)
 
 #: Called after each step with the step (from 1), the number of steps, and the step's loss.
 Progress = Callable[[int, int, float], None]
@@ -60,29 +57,21 @@ def fit(
         nesterov=settings.nesterov and settings.momentum > 0,
         weight_decay=settings.weight_decay,
     )
-    batches = _batches(len(images), settings.batch_size)
-    steps = settings.epochs * len(batches)
-    losses, step = [], 0
+    spans = _spans(len(images), settings.batch_size)
+    steps = settings.epochs * len(spans)
+    losses: list[float] = []
     with _training(model, seed) as generator:
-        for _ in range(settings.epochs):
-            order = torch.randperm(len(images), generator=generator)
-            total = 0.0
-            for start, stop in batches:
-                optimizer.param_groups[0]["lr"] = learning_rate(step, steps, settings)
-                chosen = order[start:stop]
-                batch = _place(model, images[chosen])
-                if settings.flip:
-                    batch = _flip(batch, generator)
-                loss = _descend(model, optimizer, batch, labels[chosen])
-                enforce()
-                step += 1
-                _stop_if_diverged(loss, step, settings)
-                total += loss * (stop - start)
-                if progress:
-                    progress(step, steps, loss)
-            losses.append(total / batches[-1][1])
-            log.debug("epoch %d of %d: loss %.4f", len(losses), settings.epochs, losses[-1])
-    return losses
+        for chosen in _shuffled(len(images), spans, settings.epochs, generator):
+            optimizer.param_groups[0]["lr"] = learning_rate(len(losses), steps, settings)
+            batch = _place(model, images[chosen])
+            if settings.flip:
+                batch = _flip(batch, generator)
+            losses.append(_descend(model, optimizer, batch, labels[chosen]))
+            enforce()
+            _stop_if_diverged(losses, settings)
+            if progress:
+                progress(len(losses), steps, losses[-1])
+    return _epoch_means(losses, spans)
 
 
 def learning_rate(step: int, steps: int, settings: Train) -> float:
@@ -147,10 +136,27 @@ def _training(model: nn.Module, seed: int) -> Iterator[torch.Generator]:
             model.eval()
 
 
-def _batches(images: int, size: int) -> list[tuple[int, int]]:
+def _spans(images: int, size: int) -> list[tuple[int, int]]:
     """Start and stop of each batch of an epoch; a last batch of one picture is dropped."""
     spans = [(start, min(start + size, images)) for start in range(0, images, size)]
     return [span for span in spans if span[1] - span[0] > 1 or images == 1 or size == 1]
+
+
+def _shuffled(
+    images: int, spans: list[tuple[int, int]], epochs: int, generator: torch.Generator
+) -> Iterator[torch.Tensor]:
+    """Picture numbers of every batch; all ``images`` in a new order each epoch."""
+    for _ in range(epochs):
+        order = torch.randperm(images, generator=generator)
+        yield from (order[start:stop] for start, stop in spans)
+
+
+def _epoch_means(losses: list[float], spans: list[tuple[int, int]]) -> list[float]:
+    """Mean loss of a picture in each epoch."""
+    sizes = torch.tensor([stop - start for start, stop in spans], dtype=torch.float64)
+    epochs = torch.tensor(losses, dtype=torch.float64).reshape(-1, len(spans))
+    means: list[float] = (epochs @ sizes / sizes.sum()).tolist()
+    return means
 
 
 def _flip(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -179,9 +185,9 @@ def _check(images: torch.Tensor, labels: torch.Tensor) -> None:
         raise InputError("expected at least one picture, got none")
 
 
-def _stop_if_diverged(loss: float, step: int, settings: Train) -> None:
-    if not math.isfinite(loss):
+def _stop_if_diverged(losses: list[float], settings: Train) -> None:
+    if not math.isfinite(losses[-1]):
         raise GateError(
-            f"training diverged: the loss is {loss} at step {step}; lower the learning rate "
-            f"(lr is {settings.lr:g}) or look for NaN in the pictures"
+            f"training diverged: the loss is {losses[-1]} at step {len(losses)}; lower the "
+            f"learning rate (lr is {settings.lr:g}) or look for NaN in the pictures"
         )

@@ -1,0 +1,1 @@
+"""What lies on disk: masks and checkpoints, each one safetensors file; never pickle."""

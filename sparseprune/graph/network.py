@@ -1,0 +1,222 @@
+"""Tracing: from a module and example inputs to its layers and channel groups."""
+
+import copy
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import fx, nn
+
+from sparseprune.errors import InputError
+from sparseprune.graph.flow import OUTPUT, Flow
+from sparseprune.graph.groups import Group, assemble
+from sparseprune.graph.steps import Shapes, Step, read
+from sparseprune.graph.zeros import propagate
+
+ExampleInputs = torch.Tensor | tuple[torch.Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer whose weights may be pruned: Conv2d with one group, or Linear (study, 1.3).
+
+    Attributes:
+        name: path of the module.
+        shape: of its weight.
+        positions: outputs per filter and picture (H_out * W_out; 1 for a Linear on vectors),
+            summed over calls, so multiply-accumulates = nonzero weights * positions (study, 1.2).
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    positions: int
+
+
+@dataclass(frozen=True)
+class NetworkGraph:
+    """What a network does with its channels.
+
+    Attributes:
+        groups: every layer axis, shared out among groups; see ``Group``.
+        layers: prunable layers in the order they run.
+        output_layers: names of the layers that make the network's output.
+        steps: the operations in order.
+        traced: a copy of the network in eval mode that ``steps`` belong to.
+    """
+
+    groups: tuple[Group, ...]
+    layers: tuple[Layer, ...]
+    output_layers: tuple[str, ...]
+    steps: tuple[Step, ...] = field(repr=False)
+    traced: fx.GraphModule = field(repr=False)
+
+    def group_of(self, layer: str) -> Group:
+        """The group of ``layer``'s first output channel.
+
+        Raises:
+            InputError: no Conv2d or Linear of that name was called.
+        """
+        for group in self.groups:
+            if any(member.layer == layer for member in group.producers):
+                return group
+        raise InputError(f"layer {layer!r}: expected a Conv2d or Linear the network calls")
+
+
+def trace(model: nn.Module, example_inputs: ExampleInputs) -> NetworkGraph:
+    """Find layers and channel groups of ``model`` (left unchanged) by running it once in eval mode.
+
+    Operations that are not known, and channels that reach the output, are not errors: their groups
+    carry a ``refusal`` that names the place.
+
+    Args:
+        model: any module torch.fx can trace.
+        example_inputs: one tensor [N, ...] or a tuple of the forward method's tensors.
+
+    Raises:
+        InputError: the model cannot be copied or traced, or does not take ``example_inputs``.
+    """
+    inputs = tensors(example_inputs)
+    traced = _symbolic(model)
+    _run(traced, inputs)
+    steps = read(traced)
+    modules = dict(traced.named_modules())
+    last = _output_layers(steps)
+    flow = Flow(steps, modules, last)
+    _refuse_output(flow, steps)
+    for name, layers in _shared_tensors(traced):
+        for layer in layers:
+            flow.refuse(layer, f"layers {' and '.join(layers)} share the tensor {name!r}")
+    _refuse_visible(flow, steps)
+    return NetworkGraph(
+        groups=assemble(flow.axes, flow.channels),
+        layers=_layers(steps, modules),
+        output_layers=last,
+        steps=steps,
+        traced=traced,
+    )
+
+
+def layers(model: nn.Module, example_inputs: ExampleInputs) -> tuple[Layer, ...]:
+    """The prunable layers of ``model`` in the order they run; raises as ``trace`` does."""
+    return trace(model, example_inputs).layers
+
+
+def output_layers(model: nn.Module, example_inputs: ExampleInputs) -> tuple[str, ...]:
+    """Names of the layers that make the output of ``model``; raises as ``trace`` does."""
+    return trace(model, example_inputs).output_layers
+
+
+def tensors(example_inputs: ExampleInputs) -> tuple[torch.Tensor, ...]:
+    """One tensor as a tuple, a tuple as it is.
+
+    Raises:
+        InputError: something else came.
+    """
+    inputs = example_inputs if isinstance(example_inputs, tuple) else (example_inputs,)
+    for given in inputs:
+        if not isinstance(given, torch.Tensor):
+            raise InputError(
+                "example_inputs: expected a tensor or a tuple of tensors, "
+                f"got {type(given).__name__}"
+            )
+    return inputs
+
+
+def _symbolic(model: nn.Module) -> fx.GraphModule:
+    try:
+        copied = copy.deepcopy(model).eval()
+    except RuntimeError as error:
+        raise InputError(
+            f"expected a model that can be copied, got: {_first_line(error)}; after "
+            "torch.nn.utils.prune call torch.nn.utils.prune.remove on every pruned layer"
+        ) from error
+    try:
+        return fx.symbolic_trace(copied)
+    except Exception as error:  # forward methods may raise anything
+        raise InputError(
+            f"expected a model torch.fx can trace, got: {_first_line(error)}; "
+            "take decisions that depend on values out of its forward method"
+        ) from error
+
+
+def _run(traced: fx.GraphModule, inputs: tuple[torch.Tensor, ...]) -> None:
+    try:
+        with torch.no_grad():
+            # Clones, because the network may work on its input in place.
+            Shapes(traced).run(*(tensor.clone() for tensor in inputs))
+    except Exception as error:  # forward methods may raise anything
+        shapes = ", ".join(str(tuple(x.shape)) for x in inputs)
+        raise InputError(
+            f"expected example_inputs the model accepts, got shape {shapes}: {_first_line(error)}"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _output_layers(steps: Sequence[Step]) -> tuple[str, ...]:
+    """Walk back from the output to the nearest layers with filters.
+
+    Unknown operations are walked through: that may protect a layer too many, never one too few.
+    """
+    by_node = {step.node: step for step in steps}
+    found: set[str] = set()
+    waiting = [step.node for step in steps if step.kind == "output"]
+    seen = set(waiting)
+    while waiting:
+        step = by_node[waiting.pop()]
+        if step.kind in ("conv", "linear"):
+            found.add(step.layer)
+            continue
+        waiting += [node for node in step.inputs if node not in seen]
+        seen.update(step.inputs)
+    return tuple(dict.fromkeys(step.layer for step in steps if step.layer in found))
+
+
+def _refuse_output(flow: Flow, steps: Sequence[Step]) -> None:
+    """Channels in the output tensors stay (it may be a pool of the input, with no layer at all)."""
+    for step in steps:
+        if step.kind == "output":
+            flow.channels.refuse(flow.ids(step), OUTPUT)
+
+
+def _refuse_visible(flow: Flow, steps: Sequence[Step]) -> None:
+    """Channels that would not be zero at a consumer although every layer zeroed them."""
+    zeros = propagate(steps, lambda step, _: np.ones(step.shape[1], dtype=bool))
+    for step in steps:
+        if step.kind in ("conv", "linear"):
+            visible = ~zeros[step.inputs[0]]
+            flow.channels.refuse(
+                flow.axes[step.layer, "in"][visible],
+                f"reaches layer {step.layer!r} through an activation that does not keep zeros",
+            )
+
+
+def _shared_tensors(model: nn.Module) -> Iterator[tuple[str, list[str]]]:
+    """Parameters that belong to several layers: (first name, the layers)."""
+    owners: dict[nn.Parameter, list[str]] = defaultdict(list)
+    names: dict[nn.Parameter, str] = {}
+    for layer, module in model.named_modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            owners[parameter].append(layer)
+            names.setdefault(parameter, f"{layer}.{name}")
+    for parameter, sharing in owners.items():
+        if len(sharing) > 1:
+            yield names[parameter], sharing
+
+
+def _layers(steps: Sequence[Step], modules: dict[str, nn.Module]) -> tuple[Layer, ...]:
+    positions: dict[str, int] = defaultdict(int)
+    for step in steps:
+        if step.kind in ("conv", "linear"):
+            positions[step.layer] += torch.Size(step.shape[2:]).numel()
+    found = []
+    for name, count in positions.items():
+        module = modules[name]
+        if getattr(module, "groups", 1) == 1:
+            assert isinstance(module.weight, torch.Tensor)
+            found.append(Layer(name, tuple(module.weight.shape), count))
+    return tuple(found)

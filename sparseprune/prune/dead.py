@@ -1,0 +1,88 @@
+"""What dies with a filter: its bias, the norm behind it, and what others read of it."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from sparseprune.formats.mask import Masks
+from sparseprune.graph import NetworkGraph, Step
+from sparseprune.graph.zeros import propagate
+from sparseprune.prune.accounting import Parameters
+
+Flags = npt.NDArray[np.bool_]
+
+
+def spread(parameters: Parameters, graph: NetworkGraph, removed: Mapping[str, Flags]) -> Masks:
+    """Masks of the removed filters and of everything that then has no effect, or dies with them.
+
+    A removed filter loses its weights and bias, so its channel is exactly zero. Where a channel
+    is zero, BatchNorm's scale and shift and depthwise filters die, and so do the weights that read
+    it: they multiply exact zeros. A sum is zero only where all its terms are. The masked network
+    thus has the non-zeros of the slimmed one.
+
+    Args:
+        parameters: of the network.
+        graph: of the network.
+        removed: for each pruned layer, bool [outputs].
+    """
+    walk = _Walk(parameters, graph, removed)
+    propagate(graph.steps, walk.verdict)
+    return walk.masks()
+
+
+class _Walk:
+    """Follows zeros through the layers; notes which inputs of a layer are zero at every call."""
+
+    def __init__(
+        self, parameters: Parameters, graph: NetworkGraph, removed: Mapping[str, Flags]
+    ) -> None:
+        self._parameters = parameters
+        self._removed = removed
+        self._calls = Counter(step.layer for step in graph.steps)
+        self._plain = {layer.name for layer in graph.layers}
+        self._read: dict[str, Flags] = {}
+        self._passed: dict[str, Flags] = {}
+
+    def verdict(self, step: Step, zeros: Flags) -> Flags:
+        """Which output channels of a layer are exactly zero, given those of its input."""
+        if step.layer in self._plain:
+            self._read[step.layer] = self._read.get(step.layer, True) & zeros
+            return self._filters(step, zeros)
+        affine = f"{step.layer}.weight" in self._parameters
+        # A norm or depthwise layer of several calls would have to be dead at all of them, which
+        # is not known at the first; without scale and shift a norm maps zeros to something else.
+        if step.kind in ("norm", "depthwise") and affine and self._calls[step.layer] == 1:
+            self._passed[step.layer] = np.repeat(zeros, step.shape[1] // len(zeros))
+            return self._passed[step.layer]
+        return np.zeros(step.shape[1], dtype=bool)
+
+    def masks(self) -> Masks:
+        """Masks of every parameter that loses an entry."""
+        masks: dict[str, Flags] = {}
+        for layer, zeros in self._read.items():
+            weight = self._parameters[f"{layer}.weight"]
+            removed = self._removed.get(layer, np.zeros(len(weight), dtype=bool))
+            kept = ~removed[:, None] & ~zeros[None, :]
+            masks[f"{layer}.weight"] = kept.reshape(*kept.shape, *[1] * (weight.dim() - 2))
+            masks[f"{layer}.bias"] = ~removed
+        for layer, zeros in self._passed.items():
+            rank = self._parameters[f"{layer}.weight"].dim()
+            masks[f"{layer}.weight"] = ~zeros.reshape(-1, *[1] * (rank - 1))
+            masks[f"{layer}.bias"] = ~zeros
+        return {
+            name: torch.from_numpy(kept).expand(self._parameters[name].shape).clone()
+            for name, kept in masks.items()
+            if name in self._parameters and not kept.all()
+        }
+
+    def _filters(self, step: Step, zeros: Flags) -> Flags:
+        """Zero outputs: removed ones, and those that read only zeros and add no bias."""
+        weight = self._parameters[f"{step.layer}.weight"].detach()
+        bias = self._parameters.get(f"{step.layer}.bias")
+        live = (weight[:, torch.from_numpy(~zeros)] != 0).flatten(1).any(1).cpu().numpy()
+        if bias is not None:
+            live |= (bias.detach() != 0).cpu().numpy()
+        return ~live | self._removed.get(step.layer, np.zeros(len(live), dtype=bool))

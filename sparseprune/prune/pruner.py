@@ -1,0 +1,192 @@
+"""``Pruner``: prune step by step inside the user's own training loop."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.hooks import RemovableHandle
+
+from sparseprune.errors import InputError
+from sparseprune.formats.mask import Masks, enforcer
+from sparseprune.graph import ExampleInputs, trace
+from sparseprune.prune.accounting import UNITS, count, ratios
+from sparseprune.prune.schedules import OneShot, Schedule
+from sparseprune.prune.step import METHODS, advance, on_device_of, parameters_of
+from sparseprune.prune.task import allowed
+from sparseprune.recipe import Prune
+
+COUPLINGS = ("group", "independent")
+
+
+class Pruner:
+    """Prunes ``model`` in place, one ratio at a time; shapes stay, pruned entries become zero.
+
+    In a plain loop (Lightning and Accelerate: the same, ``attach`` once the optimizer exists)::
+
+        pruner = Pruner(model, example_inputs, target={"params": 0.9}, schedule=Geometric(4))
+        for step in pruner.rounds():
+            step.step()
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            pruner.attach(optimizer)
+            train(model, optimizer)
+
+    Attributes:
+        masks: what is kept after the last step; empty before the first.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        example_inputs: ExampleInputs,
+        *,
+        method: str = "WT",
+        target: Mapping[str, float],
+        schedule: Schedule | None = None,
+        coupling: str = "group",
+        ignored_layers: Sequence[str] = (),
+        prune_output_layer: bool = False,
+    ) -> None:
+        """Trace ``model``, which is taken for the dense network, and plan the rounds.
+
+        Args:
+            model: any network torch.fx can trace; its weights change in place at every step.
+            example_inputs: one batch the model takes; values do not matter.
+            method: "WT" (weights, by magnitude) or "FT" (filters, by l1 norm).
+            target: one unit and the fraction of it to remove, such as ``{"params": 0.9}``; units
+                are params, weights, channels (FT only) and flops.
+            schedule: ratios on the way; by default the target at once.
+            coupling: FT: "group" prunes channels tied by sums together, "independent" does not.
+            ignored_layers: names of layers to spare, or "re:" and a regular expression.
+            prune_output_layer: let WT prune the layer that makes the output.
+
+        Raises:
+            InputError: an argument is not one of these, or the model cannot be traced.
+        """
+        unit, ratio = _unit_and_ratio(target)
+        if isinstance(ignored_layers, str):
+            raise InputError(
+                f"ignored_layers: expected a list of names, got the string {ignored_layers!r}; "
+                "put it in a list"
+            )
+        self._model = model
+        self._ratios = (schedule or OneShot()).ratios(ratio)
+        self._settings = Prune(
+            method=_one_of("method", method, METHODS),
+            ratios=self._ratios,
+            unit=unit,
+            coupling=_one_of("coupling", coupling, COUPLINGS),
+            ignored_layers=list(ignored_layers),
+            prune_output_layer=prune_output_layer,
+        )
+        self._graph = trace(model, on_device_of(model, example_inputs))
+        self._dense = count(parameters_of(model, self._graph), self._graph)
+        allowed(self._graph, self._settings)  # raises now rather than at the first step
+        self._done = 0
+        self.masks: Masks = {}
+        self._enforce = enforcer(model, {})
+
+    @property
+    def ratio(self) -> float:
+        """Fraction of the target's unit that is zero now."""
+        return self.ratios[self._settings.unit]
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """Fraction that is zero now, in every unit; "params" counts all parameters."""
+        now = count(parameters_of(self._model, self._graph), self._graph)
+        return ratios(now, self._dense)
+
+    def step(self) -> None:
+        """Prune to the next ratio of the schedule, in place.
+
+        Raises:
+            InputError: all ratios are reached, or the step would remove nothing.
+        """
+        if self._done == len(self._ratios):
+            raise InputError(
+                f"expected a ratio left to prune to, but all {self._done} of the schedule are "
+                "done; make a new Pruner with a higher target"
+            )
+        self.apply_masks()
+        parameters = parameters_of(self._model, self._graph)
+        target = self._ratios[self._done]
+        self.masks = advance(parameters, self._graph, self._settings, target, self._dense)
+        self._enforce = enforcer(self._model, self.masks)
+        self.apply_masks()
+        self._done += 1
+
+    def rounds(self) -> Iterator["Round"]:
+        """The rounds left: ``step()`` each, then train.
+
+        Raises:
+            InputError: a round was not stepped before the next was asked for.
+        """
+        for number in range(self._done, len(self._ratios)):
+            if self._done != number:
+                raise InputError(
+                    f"expected step() once in every round, got {self._done} steps after "
+                    f"{number} rounds; call round.step() before training"
+                )
+            yield Round(self, number + 1, self._ratios[number])
+
+    def apply_masks(self) -> None:
+        """Zero the pruned entries; call it after every ``optimizer.step()``, or ``attach``."""
+        self._enforce()
+
+    def attach(self, optimizer: torch.optim.Optimizer) -> RemovableHandle:
+        """Apply the masks after every step of ``optimizer`` from now on; later masks too.
+
+        Momentum and weight decay would revive pruned entries otherwise. Optimizers wrapped by
+        Lightning or Accelerate are unwrapped.
+
+        Returns:
+            A handle whose ``remove()`` ends it.
+        """
+        inner: torch.optim.Optimizer = getattr(optimizer, "optimizer", optimizer)
+        return inner.register_step_post_hook(self._after_step)
+
+    def _after_step(self, *_: Any) -> None:
+        self.apply_masks()
+
+
+@dataclass(frozen=True)
+class Round:
+    """One round of prune and retrain.
+
+    Attributes:
+        number: from 1.
+        target: the ratio this round prunes to.
+    """
+
+    pruner: Pruner
+    number: int
+    target: float
+
+    def step(self) -> None:
+        """Prune to ``target``; see ``Pruner.step``."""
+        self.pruner.step()
+
+    @property
+    def ratio(self) -> float:
+        """Fraction of the target's unit that is zero now."""
+        return self.pruner.ratio
+
+
+def _unit_and_ratio(target: Mapping[str, float]) -> tuple[Any, float]:
+    if not isinstance(target, Mapping) or len(target) != 1 or next(iter(target)) not in UNITS:
+        raise InputError(
+            f"target: expected one unit of {', '.join(UNITS)} and a ratio, such as "
+            f"{{'params': 0.9}}, got {target!r}"
+        )
+    ((unit, ratio),) = target.items()
+    if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0 < ratio < 1:
+        raise InputError(f"target: expected a ratio above 0 and below 1, got {ratio!r}")
+    return unit, ratio
+
+
+def _one_of(what: str, value: str, known: Mapping[str, Any] | Sequence[str]) -> Any:
+    if value not in known:
+        raise InputError(f"{what}: expected one of {', '.join(known)}, got {value!r}")
+    return value

@@ -1,0 +1,61 @@
+"""The parity gate passes what rounding can do and nothing more."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from sparseprune.convert import check
+from sparseprune.errors import GateError
+
+INPUTS = np.zeros((3, 1, 2, 2), dtype=np.float32)
+LOGITS = np.array([[1.0, 2.0], [3.0, 1.0], [0.5, 0.25]], dtype=np.float32)
+
+
+def answering(logits: np.ndarray) -> check.Predict:
+    return lambda batch: logits
+
+
+def test_the_record_of_a_pass():
+    got = LOGITS + np.array([[0, 0.25], [0, 0], [0, 0.5]], dtype=np.float32)
+    bound = np.array([[1, 1], [1, 1], [1, 0.5]])
+    record = check.parity(answering(LOGITS), answering(got), INPUTS, bound)
+    assert record == {"max_abs": 0.5, "bound": 0.5, "used": 1.0, "images": 3, "flips": 1}
+
+
+def test_equal_answers_need_no_slack():
+    record = check.parity(answering(LOGITS), answering(LOGITS), INPUTS, 0.0)
+    assert record == {"max_abs": 0.0, "bound": 0.0, "used": 0.0, "images": 3, "flips": 0}
+
+
+def test_one_logit_too_far_fails_with_the_numbers():
+    got = LOGITS.copy()
+    got[1, 0] -= 2.5
+    message = r"differ by 2.5 where at most 1 .* \(picture 1, 1 of 3 labels changed\)"
+    with pytest.raises(GateError, match=message):
+        check.parity(answering(LOGITS), answering(got), INPUTS, 1.0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_answers_that_are_no_numbers_fail(bad):
+    got = LOGITS.copy()
+    got[0, 0] = bad
+    with pytest.raises(GateError, match="expected finite logits, got NaN or infinity"):
+        check.parity(answering(LOGITS), answering(got), INPUTS, np.inf)
+
+
+def test_other_shapes_fail():
+    with pytest.raises(GateError, match=r"expected logits of shape \(3, 2\), got \(3, 1\)"):
+        check.parity(answering(LOGITS), answering(LOGITS[:, :1]), INPUTS, 1.0)
+
+
+def test_a_predictor_runs_in_eval_mode_and_leaves_the_mode():
+    model = nn.Sequential(nn.Dropout(0.9), nn.Flatten(), nn.Linear(4, 2)).train()
+    batch = np.ones((3, 1, 2, 2), dtype=np.float32)
+    batch.flags.writeable = False
+    predict = check.predictor(model)
+    assert np.array_equal(predict(batch), predict(batch))
+    assert model.training
+    with torch.no_grad():
+        expected = model.eval()(torch.ones(3, 1, 2, 2)).numpy()
+    assert np.array_equal(predict(batch), expected)

@@ -1,0 +1,33 @@
+"""Every model family: what FT counts is what slimming leaves."""
+
+import pytest
+import torch
+
+from sparseprune import convert, models
+from sparseprune.formats import mask
+from sparseprune.prune import counts, cycle, ratios
+from sparseprune.recipe import Prune
+
+FAMILIES = ["resnet8", "vgg8", "mobilenet", "densenet22"]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_masked_network_has_as_many_parameters_as_the_slimmed(filled, name):
+    model = filled(models.build(name, input_shape=(3, 32, 32), classes=10), 0)
+    inputs = torch.zeros(2, 3, 32, 32)
+    dense = counts(model, inputs)
+    mask.apply(model, cycle(model, inputs, Prune(method="FT", ratios=[0.6]), 0.6))
+    left = counts(model, inputs)
+    assert ratios(left, dense)["params"] == pytest.approx(0.6, abs=0.03)
+    slimmed = convert.slim(model, inputs, round_to=1).model
+    assert left == counts(slimmed, inputs)
+    assert left.params == sum(parameter.numel() for parameter in slimmed.parameters())
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_weights_of_every_family_are_pruned_to_the_parameter(filled, name):
+    model = filled(models.build(name, input_shape=(3, 32, 32), classes=10), 0)
+    inputs = torch.zeros(2, 3, 32, 32)
+    dense = counts(model, inputs)
+    mask.apply(model, cycle(model, inputs, Prune(method="WT", ratios=[0.75]), 0.75))
+    assert counts(model, inputs).params == dense.params // 4

@@ -1,0 +1,114 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from sparseprune.errors import InputError
+from sparseprune.formats import mask
+from sparseprune.prune import METHODS, UNITS, counts, cycle, ratios
+from sparseprune.recipe import Prune
+
+CASES = [(m, unit) for m in METHODS for unit in UNITS if (m, unit) != ("WT", "channels")]
+
+
+def settings(method: str = "WT", **options) -> Prune:
+    return Prune(method=method, ratios=[0.5], **options)
+
+
+@pytest.mark.parametrize(("method", "unit"), CASES)
+@pytest.mark.parametrize("training", [True, False])
+def test_every_method_leaves_the_model_alone(residual, method, unit, training):
+    model = residual().train(training)
+    before = copy.deepcopy(model.state_dict())
+    masks = cycle(model, residual.inputs, settings(method, unit=unit), 0.5)
+    after = model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert model.training == training
+    assert all(kept.dtype == torch.bool for kept in masks.values())
+    mask.check(model, masks)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_same_network_gives_the_same_masks(residual, method):
+    first, second = (cycle(residual(), residual.inputs, settings(method), 0.6) for _ in range(2))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize(("method", "unit"), CASES)
+def test_achieved_ratio_is_near_the_target_in_the_unit_asked_for(residual, method, unit):
+    model = residual(width=16)
+    dense = counts(model, residual.inputs)
+    mask.apply(model, cycle(model, residual.inputs, settings(method, unit=unit), 0.5))
+    reached = ratios(counts(model, residual.inputs), dense)[unit]
+    # WT: one weight, which costs 36 flops. FT: one channel in 16 of every layer takes a 16th of
+    # the weights on either side, so the nearer side is at most half of two 16ths away.
+    one_weight = {"params": 1 / dense.params, "weights": 1 / dense.weights}
+    bound = one_weight.get(unit, 36 / dense.flops) if method == "WT" else 1 / 16
+    assert abs(reached - 0.5) <= bound
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_step_that_would_remove_nothing(residual, method):
+    model = residual()
+    dense = counts(model, residual.inputs)
+    mask.apply(model, cycle(model, residual.inputs, settings(method), 0.5))
+    here = ratios(counts(model, residual.inputs), dense)["params"]
+    for target in (here, 0.3, 0.0):
+        with pytest.raises(InputError, match=f"above the present {here:.4f} and below 1"):
+            cycle(model, residual.inputs, settings(method), target, dense)
+
+
+def test_smallest_target_removes_one_weight(residual):
+    """int((1 - 1e-9) * 1531) is 1530."""
+    model = residual()
+    masks = cycle(model, residual.inputs, settings(), 1e-9)
+    assert sum(int((~kept).sum()) for kept in masks.values()) == 1
+
+
+@pytest.mark.parametrize("target", [1.0, 1.5])
+def test_target_of_everything(residual, target):
+    with pytest.raises(InputError, match="and below 1"):
+        cycle(residual(), residual.inputs, settings(), target)
+
+
+def test_step_that_removes_nothing_is_an_error(residual, monkeypatch):
+    def idle(parameters, task):
+        return {"stem.weight": torch.ones(8, 2, 3, 3, dtype=torch.bool)}
+
+    monkeypatch.setitem(METHODS, "WT", idle)
+    with pytest.raises(InputError, match="expected WT to remove something, but the ratio stays"):
+        cycle(residual(), residual.inputs, settings(), 0.5)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite(residual, value):
+    model = residual()
+    with torch.no_grad():
+        model.norm1.bias[0] = value
+    with pytest.raises(InputError, match=r"parameter 'norm1\.bias': expected finite values"):
+        cycle(model, residual.inputs, settings(), 0.5)
+
+
+def test_shared_weight_is_named(filled):
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2))
+    model[2].weight = model[0].weight
+    with pytest.raises(InputError, match="layer '2': expected a weight of its own"):
+        cycle(filled(model, 0), torch.zeros(1, 2), settings(), 0.5)
+
+
+def test_example_inputs_may_be_a_tuple(residual):
+    masks = cycle(residual(), (residual.inputs,), settings(), 0.5)
+    assert "stem.weight" in masks
+
+
+def test_layer_without_weights_is_warned_of(residual, caplog):
+    model = residual()
+    with torch.no_grad():
+        model.conv2.weight.mul_(1e-6)
+    cycle(model, residual.inputs, settings(), 0.2)
+    assert caplog.messages == ["layer 'conv2' has no weights left; what it computes is constant"]
+    caplog.clear()
+    cycle(residual(), residual.inputs, settings(), 0.2)
+    assert caplog.messages == []
