@@ -1,0 +1,1 @@
+"""Figures, drawn by matplotlib, as inline SVG; one module a figure."""
