@@ -33,7 +33,8 @@ ALLOWED = {
         *("models", "prune", "recipe", "records", "report", "runtime", "train"),
     },
 }
-ALLOWED["cli"] = set(ALLOWED) | {"pipeline"}
+ALLOWED["cli"] = set(ALLOWED) - {"cli"}
+ALLOWED["__main__"] = {"cli"}
 
 
 def room(path):

@@ -36,9 +36,9 @@ def evaluate(
 
     runner = OnnxRunner(model)
     settings = assess.settings(runner, recipe, overrides.parse(context.args))
-    others = [load(path) if path is not None else None for path in (twin, parent)]
+    masked, dense = (load(path) if path is not None else None for path in (twin, parent))
     with bar("evaluate") as progress:
-        rows = assess.evaluate_file(runner, *others, settings, progress)
+        rows = assess.evaluate_file(runner, masked, dense, settings, progress)
     failed = [row["sentence"] for row in rows if row["kind"] == "verdict" and not row["passed"]]
     return Outcome(rows, tables.evaluation(rows), f"{model}: {failed[0]}" if failed else None)
 

@@ -33,9 +33,10 @@ def run(
     from sparseprune.pipeline import folder, schedule, stages
 
     settings = recipes.load(recipe, overrides.parse(context.args))
-    place = folder.prepare(out or Path("runs", f"{settings.name}-{settings.digest()}"), settings)
+    root = out or Path("runs", f"{settings.name}-{settings.digest()}")
+    tasks = stages.tasks(folder.RunFolder(root), settings)
+    place = folder.prepare(root, settings)
     with folder.writing(place):
-        tasks = stages.tasks(place, settings)
         notes().print(
             f"{place.root}  ({len(tasks)} steps; an interrupted run resumes)", markup=False
         )

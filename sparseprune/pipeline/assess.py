@@ -5,15 +5,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sparseprune import data, evaluate, measure, recipe
+import numpy as np
+import numpy.typing as npt
+
+from sparseprune import evaluate, measure, recipe
 from sparseprune.data.shifts import shifts
 from sparseprune.errors import InputError
 from sparseprune.evaluate import Pair
+from sparseprune.pipeline import steps
 from sparseprune.pipeline.schedule import Progress
 from sparseprune.recipe import Measure, Recipe
 from sparseprune.records import Row
-from sparseprune.runtime import OnnxRunner, Runner, load
+from sparseprune.runtime import OnnxRunner, Runner
 
+Batch = npt.NDArray[np.float32]
 MODEL, PARENT = "model", "parent"
 
 
@@ -42,7 +47,7 @@ def evaluate_file(
     progress: Progress,
 ) -> list[Row]:
     """``evaluation`` rows of a model; with a twin also ``hidden_loss`` rows and the verdict."""
-    _, test = data.load(settings.data)
+    _, test = steps.pictures(settings.data)
     networks = {MODEL: Pair(model, twin)}
     if parent is not None:
         networks[PARENT] = Pair(parent)
@@ -56,8 +61,34 @@ def evaluate_file(
 
 
 def time_files(
-    paths: Mapping[str, Path], baseline: str, settings: Measure, progress: Progress
+    paths: Mapping[str, Path],
+    baseline: str,
+    settings: Measure,
+    progress: Progress,
+    pictures: Batch | None = None,
 ) -> list[Row]:
-    """``latency`` rows of ONNX files, timed in turns with the ``baseline`` among them."""
-    runners = {id: load(path, threads=settings.threads) for id, path in paths.items()}
-    return measure.latency(runners, baseline, settings, progress=progress)
+    """``latency`` rows of ONNX files, timed in turns with the ``baseline`` among them.
+
+    ``pictures`` [N, C, H, W] default to seeded noise of the baseline's input shape: the time of a
+    network does not depend on what it sees.
+    """
+    runners = {id: OnnxRunner(path, threads=settings.threads) for id, path in paths.items()}
+    if pictures is None:
+        pictures = _noise(runners[baseline], settings.batch)
+    return measure.latency(
+        runners,
+        baseline,
+        pictures,
+        settings,
+        progress=lambda done, total, text: progress(done / total, text),
+    )
+
+
+def _noise(runner: OnnxRunner, count: int) -> Batch:
+    _, *shape = runner.session.get_inputs()[0].shape
+    if not all(isinstance(side, int) for side in shape):
+        raise InputError(
+            f"{runner.name}: expected an input of fixed size but for the batch, got {shape}; "
+            "export it with a fixed picture size"
+        )
+    return np.random.default_rng(0).standard_normal((count, *shape), dtype=np.float32)

@@ -5,15 +5,18 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
+import torch
 
-from sparseprune import data, environment, evaluate, records, report
-from sparseprune.data.shifts import names, shifts
+from sparseprune import environment, evaluate, measure, records, report
+from sparseprune.data import normalise
+from sparseprune.data.shifts import shifts
+from sparseprune.errors import InputError
 from sparseprune.evaluate import Pair, potential
 from sparseprune.formats import checkpoint as checkpoints
 from sparseprune.formats import mask
 from sparseprune.pipeline import steps
 from sparseprune.pipeline.folder import RunFolder
-from sparseprune.pipeline.networks import PARENT, Network, networks
+from sparseprune.pipeline.networks import PARENT, SEPARATE, Network, networks
 from sparseprune.pipeline.schedule import Progress, Task
 from sparseprune.recipe import Recipe
 from sparseprune.records import Row
@@ -25,7 +28,7 @@ def tasks(folder: RunFolder, recipe: Recipe) -> list[Task]:
     """The task graph of a run."""
     every = networks(recipe)
     deployed = tuple(f"export {network.id}" for network in every)
-    shown = names(recipe.evaluate)
+    shown = _shown(recipe)
     evaluated = tuple(f"evaluate {name}" for name in shown)
     return [
         Task("describe", partial(describe, folder, recipe), (folder.records("run"),)),
@@ -53,23 +56,47 @@ def tasks(folder: RunFolder, recipe: Recipe) -> list[Task]:
     ]
 
 
+def _shown(recipe: Recipe) -> list[str]:
+    """Names of the shifts; finds fault with data, model and shifts before any training.
+
+    Raises:
+        InputError: one of them cannot be made, or ``report.must_hold`` names one that is not shown.
+    """
+    learn, test = steps.pictures(recipe.data)
+    with torch.device("meta"):  # no memory, no work
+        steps.network(recipe, learn)
+    shown = [shift.name for shift in shifts(test, recipe.evaluate, seed=recipe.seed)]
+    wanted = recipe.report.must_hold
+    unknown = [] if wanted == "all" else [name for name in wanted if name not in shown]
+    if unknown:
+        raise InputError(
+            f"report.must_hold: expected shifts that are evaluated ({', '.join(shown)}), "
+            f"got {', '.join(unknown)}"
+        )
+    return shown
+
+
 def _network_tasks(folder: RunFolder, recipe: Recipe, network: Network) -> Iterator[Task]:
-    weights, made = folder.checkpoint(network.id), folder.records(f"training-{network.id}")
-    if network.pruning is None:
-        name = f"train {network.id}"
-        yield Task(name, partial(train, folder, recipe, network), (weights, made))
+    made = (folder.checkpoint(network.id), folder.records(f"training-{network.id}"))
+    name = _made_by(network.id)
+    if network.source is None:
+        yield Task(name, partial(train, folder, recipe, network), made)
     else:
-        name = f"prune {network.id}"
-        source = f"train {PARENT}" if network.source == PARENT else f"prune {network.source}"
-        outputs = (weights, folder.masks(network.id), made)
+        outputs = (*made, folder.masks(network.id))
+        source = _made_by(network.source)
         yield Task(name, partial(prune, folder, recipe, network), outputs, (source,))
-    outputs = (folder.onnx(network.id), folder.records(f"network-{network.id}"))
-    yield Task(f"export {network.id}", partial(deploy, folder, recipe, network), outputs, (name,))
+    shipped = (folder.onnx(network.id), folder.records(f"network-{network.id}"))
+    yield Task(f"export {network.id}", partial(deploy, folder, recipe, network), shipped, (name,))
+
+
+def _made_by(id: str) -> str:
+    """The task that makes a network's weights."""
+    return f"train {id}" if id in (PARENT, SEPARATE) else f"prune {id}"
 
 
 def describe(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
     """Write what the run is made of: recipe, data, machine, versions."""
-    train_set, test_set = data.load(recipe.data)
+    train_set, test_set = steps.pictures(recipe.data)
     row = {
         "kind": "run",
         "name": recipe.name,
@@ -117,8 +144,8 @@ def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progre
         source = steps.slim_network(source, recipe.slim.round_to)
         checkpoints.save(folder.slim(network.id), source)
     path = folder.onnx(network.id)
-    parity = steps.export_network(source, path)
-    runner = OnnxRunner(path, provider=network.provider)
+    parity = steps.export_network(source, path, network.provider)
+    runner = _deployed(folder, network)
     row: Row = {
         "kind": "network",
         "id": network.id,
@@ -127,7 +154,7 @@ def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progre
         "onnx": str(path.relative_to(folder.root)),
         "onnx_bytes": path.stat().st_size,
         "provider": runner.provider,
-        "claimed": dict(zip(("nodes", "of"), runner.claimed, strict=True)),
+        "claimed": _claimed(runner),
         "parity": parity,
         "seed": network.seed,
     }
@@ -136,11 +163,11 @@ def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progre
 
 def evaluate_shift(folder: RunFolder, recipe: Recipe, index: int, progress: Progress) -> None:
     """Show one shift to every network: as deployed, and as its masked dense twin."""
-    _, test = data.load(recipe.data)
+    _, test = steps.pictures(recipe.data)
     shift = shifts(test, recipe.evaluate, seed=recipe.seed)[index]
     pairs = {
         network.id: Pair(
-            OnnxRunner(folder.onnx(network.id), provider=network.provider),
+            _deployed(folder, network),
             load_runner(folder.checkpoint(network.id)) if network.has_twin else None,
         )
         for network in networks(recipe)
@@ -172,14 +199,34 @@ def judge(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
 
 def time_all(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
     """Time every deployed network against the dense parent, interleaved."""
-    paths = {network.id: folder.onnx(network.id) for network in networks(recipe)}
-    rows = steps.time_files(paths, PARENT, recipe.measure, progress)
+    _, test = steps.pictures(recipe.data)
+    count = recipe.measure.batch
+    rows = measure.latency(
+        {
+            network.id: _deployed(folder, network, recipe.measure.threads)
+            for network in networks(recipe)
+        },
+        PARENT,
+        normalise(test.images[:count], test),
+        recipe.measure,
+        progress=lambda done, total, text: progress(done / total, text),
+    )
     records.write(folder.records("latency"), rows)
 
 
 def write_report(folder: RunFolder, progress: Progress) -> None:
     """Build the page from the records."""
     report.build(folder.root)
+
+
+def _deployed(folder: RunFolder, network: Network, threads: int = 1) -> OnnxRunner:
+    path = folder.onnx(network.id)
+    return OnnxRunner(path, threads=threads, provider=network.provider, name=network.id)
+
+
+def _claimed(runner: OnnxRunner) -> Row | None:
+    """Nodes our provider runs; null where ONNX Runtime is too old to tell."""
+    return runner.claimed and dict(zip(("nodes", "of"), runner.claimed, strict=True))
 
 
 def _write_training(folder: RunFolder, network: Network, losses: list[float], start: float) -> None:

@@ -1,6 +1,8 @@
 """One step each: values in, new values out. The verbs and the stages of a run both call these."""
 
+import functools
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,16 @@ from sparseprune.formats import checkpoint as checkpoints
 from sparseprune.formats import mask
 from sparseprune.formats.checkpoint import Checkpoint
 from sparseprune.formats.mask import Masks
-from sparseprune.recipe import Prune, Recipe, Train, parse
+from sparseprune.recipe import Data, Prune, Recipe, Train, parse
 from sparseprune.records import Row
 
 Progress = Callable[[float, str], None]
+
+
+@functools.lru_cache(maxsize=1)
+def pictures(settings: Data) -> tuple[Dataset, Dataset]:
+    """Training and test pictures, unpacked once per process."""
+    return data.load(settings)
 
 
 def silent(fraction: float, text: str) -> None:
@@ -26,31 +34,34 @@ def silent(fraction: float, text: str) -> None:
 
 def train_network(recipe: Recipe, seed: int, progress: Progress = silent) -> Checkpoint:
     """Train the recipe's network from scratch on its training pictures."""
-    pictures, _ = data.load(recipe.data)
+    learn, _ = pictures(recipe.data)
     torch.manual_seed(seed)
-    spec = {
-        "name": recipe.model.name,
-        "options": recipe.model.options,
-        "input_shape": [pictures.images.shape[3], *pictures.images.shape[1:3]],
-        "classes": len(pictures.classes),
-    }
-    model = models.build(
-        spec["name"], input_shape=spec["input_shape"], classes=spec["classes"], **spec["options"]
-    )
-    _fit(model, pictures, recipe.train, seed, None, progress)
-    nonzero = _nonzero(model)
+    model, spec = network(recipe, learn)
+    losses = _fit(model, learn, recipe.train, seed, None, progress)
+    counts = asdict(prune.counts(model, torch.zeros(2, *spec["input_shape"])))
     meta = {
         "method": "dense",
         "form": "dense",
         "ratio": 0.0,
         "seed": seed,
-        "nonzero": nonzero,
-        "dense_nonzero": nonzero,
+        "dense": counts,
+        "counts": counts,
+        "losses": losses,
         "recipe": recipe.model_dump(mode="json"),
-        "data": pictures.digest,
+        "data": learn.digest,
         "versions": environment.versions(),
     }
     return Checkpoint(spec, model.state_dict(), meta)
+
+
+def network(recipe: Recipe, learn: Dataset) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """The recipe's untrained network for these pictures, and what rebuilds it."""
+    rows, columns, channels = learn.images.shape[1:]
+    name, options = recipe.model.name, recipe.model.options
+    shape, classes = (channels, rows, columns), len(learn.classes)
+    model = models.build(name, input_shape=shape, classes=classes, **options)
+    spec = {"name": name, "options": options, "input_shape": list(shape), "classes": classes}
+    return model, spec
 
 
 def prune_network(
@@ -60,59 +71,68 @@ def prune_network(
 
     Zeros of ``source`` stay zero, so the masks of successive steps only shrink.
     """
-    pictures, _ = data.load(recipe.data)
+    learn, _ = pictures(recipe.data)
     model = models.load(source)
-    masks = prune.cycle(model, example(source), settings, target, mask.of_zeros(model))
-    mask.apply(model, masks)
-    _fit(model, pictures, recipe.retrain, source.meta["seed"], masks, progress)
-    nonzero = _nonzero(model)
+    dense = prune.Counts(**source.meta["dense"])
+    mask.apply(model, prune.cycle(model, example(source), settings, target, dense))
+    masks = mask.of_zeros(model)
+    losses = _fit(model, learn, recipe.retrain, source.meta["seed"], masks, progress)
+    counts = prune.counts(model, example(source))
     meta = {
         **source.meta,
         "method": settings.method,
         "form": "sparse",
         "target_ratio": target,
-        "ratio": 1 - nonzero / source.meta["dense_nonzero"],
+        "ratio": prune.ratio(counts, dense, "params"),
+        "counts": asdict(counts),
         "unit": settings.unit,
         "coupling": settings.coupling if settings.method == "FT" else None,
-        "nonzero": nonzero,
+        "losses": losses,
+        "recipe": recipe.model_dump(mode="json"),
         "source": checkpoints.digest(source.state),
     }
     return Checkpoint(source.model, model.state_dict(), meta), masks
 
 
 def slim_network(source: Checkpoint, round_to: int) -> Checkpoint:
-    """Take dead channels out of the tensors for real.
-
-    Raises:
-        InputError: there is none to take out, as in a network pruned by single weights.
-    """
-    slimmed = slimming(models.load(source), example(source), round_to=round_to)
-    before, after = slimmed.record["params"]
-    if after == before:
-        raise InputError(
-            "expected a network with dead channels (pruned by FT), found none to take out; "
-            "export it as it is, its zeros run sparse"
-        )
-    record = {**slimmed.record, "coupling": source.meta.get("coupling")}
+    """Take dead channels out of the tensors for real."""
+    coupling = source.meta.get("coupling") or "none"
+    slimmed = slimming(models.load(source), example(source), round_to=round_to, coupling=coupling)
     meta = {
         **source.meta,
         "form": "slim",
         "round_to": round_to,
-        "slim": record,
+        "slim": slimmed.record,
         "source": checkpoints.digest(source.state),
     }
     return Checkpoint(source.model, slimmed.model.state_dict(), meta)
 
 
-def export_network(source: Checkpoint, path: Path) -> Row:
+def require_smaller(slimmed: Checkpoint) -> None:
+    """Raise unless slimming took something out.
+
+    Raises:
+        InputError: there was nothing to take out, as in a network pruned by single weights.
+    """
+    before, after = slimmed.meta["slim"]["params"]
+    if after == before:
+        raise InputError(
+            "expected a network with dead channels (pruned by FT), found none to take out; "
+            "export it as it is, its zeros run sparse"
+        )
+
+
+def export_network(source: Checkpoint, path: Path, provider: str = "auto") -> Row:
     """Write the ONNX file to deploy, with its provenance, and return what parity was found."""
     meta = source.meta
     provenance = {key: meta[key] for key in _PROVENANCE if meta.get(key) is not None}
     provenance["source"] = checkpoints.digest(source.state)
     model = models.load(source)
-    _, test = data.load(recipe_of(source).data)
+    _, test = pictures(recipe_of(source).data)
     inputs = torch.from_numpy(data.normalise(test.images[:_PARITY_IMAGES], test))
-    return exporter.export(model, path, example_inputs=inputs, provenance=provenance)
+    return exporter.export(
+        model, path, example_inputs=inputs, provenance=provenance, provider=provider
+    )
 
 
 # Enough pictures for the parity check to meet every class several times; 0.1 s on one core.
@@ -139,17 +159,17 @@ def example(source: Checkpoint) -> torch.Tensor:
 
 def _fit(
     model: torch.nn.Module,
-    pictures: Dataset,
+    learn: Dataset,
     settings: Train,
     seed: int,
     masks: Masks | None,
     progress: Progress,
-) -> None:
-    inputs = torch.from_numpy(data.normalise(pictures.images, pictures))
-    train.fit(
+) -> list[float]:
+    inputs = torch.from_numpy(data.normalise(learn.images, learn))
+    return train.fit(
         model,
         inputs,
-        torch.from_numpy(pictures.labels),
+        torch.from_numpy(learn.labels),
         settings,
         seed=seed,
         masks=masks,
@@ -157,11 +177,28 @@ def _fit(
     )
 
 
-def _nonzero(model: torch.nn.Module) -> int:
-    return sum(int(parameter.count_nonzero()) for parameter in model.parameters())
+def accuracy(source: Checkpoint) -> float:
+    """Fraction of the recipe's test pictures a checkpoint gets right."""
+    _, test = pictures(recipe_of(source).data)
+    inputs = torch.from_numpy(data.normalise(test.images, test))
+    return train.accuracy(models.load(source), inputs, torch.from_numpy(test.labels))
 
 
-def describe(source: Checkpoint) -> dict[str, Any]:
-    """What a verb prints of a checkpoint."""
-    keys = ("method", "form", "target_ratio", "ratio", "unit", "coupling", "round_to", "nonzero")
-    return {key: source.meta[key] for key in keys if source.meta.get(key) is not None}
+def describe(source: Checkpoint) -> Row:
+    """What there is to say of a checkpoint: fields of its ``network`` row."""
+    keys = ("method", "form", "target_ratio", "ratio", "unit", "coupling", "round_to")
+    found = {key: source.meta.get(key) for key in keys}
+    dense, counts = (prune.Counts(**source.meta[key]) for key in ("dense", "counts"))
+    slimmed = source.meta.get("slim", {})
+    return {
+        **found,
+        "params": sum(tensor.numel() for tensor in _parameters(source)),
+        "nonzero": counts.params,
+        "flops_ratio": prune.ratio(counts, dense, "flops"),
+        "rule": slimmed.get("rule"),
+        "channels": slimmed.get("channels"),
+    }
+
+
+def _parameters(source: Checkpoint) -> list[torch.Tensor]:
+    return list(models.load(source).parameters())

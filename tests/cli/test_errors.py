@@ -1,0 +1,141 @@
+"""Bad input: one sentence, no traceback, the right exit code, nothing written."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from sparseprune.cli.app import app
+from sparseprune.formats import checkpoint
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def fails(*arguments, code=2):
+    done = call(*arguments)
+    assert done.exit_code == code, done.output
+    assert "Traceback" not in done.output
+    return done.stderr
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "r.yaml"
+    path.write_text("prune: [{method: WT, ratios: [0.5]}]\ndata: {train: 20, test: 20}\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--tran.epochs", "3"], "unknown key 'tran'; did you mean 'train'?"),
+        (["--train.epochs", "three"], "'train.epochs': Input should be a valid integer"),
+        (["--train.epochs"], "--train.epochs: expected a value after it"),
+        (["--train.epochs", "[1"], "--train.epochs: expected a YAML value"),
+        (["epochs=3"], "expected --key value to override the recipe, got 'epochs=3'"),
+        (["--data.name", "mnst"], "data.name: expected one of fashion_mnist, idx, folder"),
+        (["--data.root", "/nowhere"], "/nowhere"),
+        (["--model.name", "resnet9"], "resnet9"),
+        (["--evaluate.corruptions", "[fogg]"], "fogg"),
+        (["--report.must_hold", "[rain]"], "rain"),
+    ],
+)
+def test_bad_recipes(recipe, tmp_path, arguments, sentence):
+    stderr = fails("run", recipe, "--out", tmp_path / "run", *arguments)
+    assert sentence in stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_missing_files(tmp_path):
+    gone = tmp_path / "gone"
+    assert "expected a readable recipe" in fails("run", gone)
+    assert "gone" in fails("prune", gone, "--ratio", "0.5", "-o", tmp_path / "x")
+    assert "gone" in fails("evaluate", gone)
+    assert "expected a run folder" in fails("report", gone)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x08\x01garbage", b"\xff" * 1000])
+def test_damaged_files(tmp_path, content):
+    for name in ("x.onnx", "x.safetensors"):
+        (tmp_path / name).write_bytes(content)
+    assert "x.onnx" in fails("evaluate", tmp_path / "x.onnx")
+    assert "x.safetensors" in fails("export", tmp_path / "x.safetensors", "-o", tmp_path / "y.onnx")
+    assert not (tmp_path / "y.onnx").exists()
+
+
+def test_a_truncated_checkpoint(tmp_path):
+    path = tmp_path / "whole.safetensors"
+    checkpoint.save(path, checkpoint.Checkpoint({}, {"w": torch.ones(100)}, {}))
+    (tmp_path / "part.safetensors").write_bytes(path.read_bytes()[:-40])
+    assert "part.safetensors" in fails("slim", tmp_path / "part.safetensors", "-o", tmp_path / "y")
+
+
+def test_a_checkpoint_that_does_not_fit_its_model(tmp_path):
+    path = tmp_path / "odd.safetensors"
+    spec = {"name": "resnet8", "options": {}, "input_shape": [1, 28, 28], "classes": 10}
+    checkpoint.save(path, checkpoint.Checkpoint(spec, {"fc.weight": torch.ones(3, 3)}, {}))
+    stderr = fails("export", path, "-o", tmp_path / "y.onnx")
+    assert "expected" in stderr
+    assert "Error" not in stderr
+
+
+def test_an_onnx_file_without_a_recipe(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    weight = onnx.numpy_helper.from_array(np.ones((10, 784), np.float32), "w")
+    node = onnx.helper.make_node("Gemm", ["x", "w"], ["y"], transB=1)
+    info = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [node], "g", [info("x", 1, ["n", 784])], [info("y", 1, ["n", 10])], [weight]
+    )
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    onnx.save(model, tmp_path / "plain.onnx")
+    stderr = fails("evaluate", tmp_path / "plain.onnx")
+    assert "found no recipe in its metadata" in stderr
+
+
+def test_errors_are_json_too(tmp_path):
+    done = call("report", tmp_path, "--json")
+    assert done.exit_code == 2
+    found = json.loads(done.stdout)
+    assert found["exit"] == 2
+    assert "expected a run folder" in found["error"]
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    done = call("report", tmp_path, "--debug")
+    assert done.exit_code == 2
+    assert "Traceback" in done.stderr
+
+
+def test_an_output_that_cannot_be_written(recipe):
+    assert "/proc/nowhere" in fails("train", recipe, "-o", "/proc/nowhere/x.safetensors")
+
+
+def test_a_bug_of_ours_is_not_hidden(monkeypatch):
+    from sparseprune import environment
+
+    monkeypatch.setattr(environment, "diagnose", lambda: 1 / 0)
+    assert isinstance(call("doctor").exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    "verb", ["run", "train", "prune", "slim", "export", "evaluate", "bench", "report", "doctor"]
+)
+def test_every_verb_has_help_with_an_example(verb):
+    done = call(verb, "--help")
+    assert done.exit_code == 0
+    assert f"sparseprune {verb}" in done.output
+
+
+def test_doctor_is_fit_for_a_bug_report():
+    done = call("doctor")
+    for word in ("cpu", "instruction_sets", "torch", "onnxruntime", "loads"):
+        assert word in done.output
+    assert set(json.loads(call("doctor", "--json").stdout)) == {
+        *("machine", "gpu", "versions", "provider")
+    }
