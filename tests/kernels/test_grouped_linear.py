@@ -1,0 +1,288 @@
+import importlib
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from sparseprune.kernels.grouped_weight import GroupedWeight, cover, pack
+
+pytest.importorskip("triton")
+kernel = importlib.import_module("sparseprune.kernels.grouped_linear")
+
+DTYPES = (torch.float32, torch.float16)
+# M, N, K, rows, width: tiles exactly filled, one more, one less, single rows, columns and groups.
+SHAPES = [
+    (16, 64, 64, 64, 16),
+    (1, 1, 1, 16, 16),
+    (1, 17, 9, 16, 8),
+    (5, 70, 100, 16, 16),
+    (15, 16, 32, 16, 8),
+    (17, 65, 33, 64, 32),
+    (64, 128, 96, 128, 32),
+    (65, 127, 130, 128, 16),
+    (129, 130, 48, 64, 8),
+    (200, 33, 257, 32, 16),
+]
+
+
+def pruned(n, k, rows, width, dtype, density=0.4) -> tuple[Tensor, GroupedWeight]:
+    """A random weight in whole blocks, and the same packed."""
+    groups, pieces = -(-n // rows), -(-k // width)
+    blocks = torch.rand(groups, pieces) < density
+    mask = blocks.repeat_interleave(rows, 0).repeat_interleave(width, 1)[:n, :k]
+    weight = torch.randn(n, k).to(dtype) * mask
+    return weight, pack(weight, cover(weight != 0, rows, width), rows=rows, width=width)
+
+
+def gamma(k, unit):
+    """Rounding error of k operations, relative to the sum of magnitudes (Higham 2002, 3.1)."""
+    return k * unit / (1 - k * unit)
+
+
+def bound(exact, x, weight, bias, device, tf32=False) -> Tensor:
+    """Largest |y - exact| [M, N] of float32 sums over the kept inputs, stored in x's type.
+
+    On a GPU sums may be cut off instead of rounded (Fasi et al. 2021), which doubles the unit.
+    ``exact`` is itself a float64 sum. A ReLU never takes two numbers further apart.
+    """
+    magnitude = x.double().abs() @ weight.double().abs().T
+    if bias is not None:
+        magnitude += bias.double().abs()
+    steps = (weight != 0).sum(1).double() + 1
+    unit = 2.0**-23 if device == "cuda" else 2.0**-24
+    limit = (gamma(steps, unit) + gamma(steps, 2.0**-53)) * magnitude
+    if tf32:
+        limit += ((1 + 2.0**-11) ** 2 - 1) * (1 + gamma(steps, unit)) * magnitude
+    if x.dtype == torch.float16:
+        limit += 2.0**-11 * (exact.abs() + limit) + 2.0**-25
+    return limit
+
+
+def assert_correct(linear, device, x, weight, packed, bias=None, relu=False, **options):
+    exact = kernel.reference(x.double(), packed, bias, relu=relu)
+    on_device = None if bias is None else bias.to(device)
+    y = linear(x.to(device), packed.to(device), on_device, relu=relu, **options).cpu()
+    assert y.dtype == x.dtype
+    assert y.shape == (*x.shape[:-1], weight.shape[0])
+    # Written so that NaN fails.
+    within = (y.double() - exact).abs() <= bound(exact, x, weight, bias, device, **options)
+    assert within.all(), f"{int((~within).sum())} of {y.numel()} outside the bound"
+    return y
+
+
+def test_reference_is_the_dense_layer():
+    torch.manual_seed(0)
+    weight, packed = pruned(40, 50, 16, 8, torch.float32)
+    x, bias = torch.randn(3, 50).double(), torch.randn(40)
+    plain = x @ weight.double().T + bias
+    assert torch.allclose(kernel.reference(x, packed, bias), plain, rtol=1e-14, atol=1e-14)
+    assert torch.equal(
+        kernel.reference(x, packed, bias, relu=True),
+        kernel.reference(x, packed, bias).clamp(min=0),
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_every_shape_is_within_the_bound(linear, device, shape, dtype):
+    torch.manual_seed(0)
+    m, n, k, rows, width = shape
+    if dtype == torch.float32:
+        width = min(width, 32)
+    weight, packed = pruned(n, k, rows, width, dtype)
+    x, bias = torch.randn(m, k).to(dtype), torch.randn(n).to(dtype)
+    assert_correct(linear, device, x, weight, packed, bias, relu=True)
+    assert_correct(linear, device, x, weight, packed)
+
+
+@pytest.mark.parametrize("width", [4, 8, 16, 32])
+@pytest.mark.parametrize("rows", [16, 32, 64, 128])
+def test_every_float32_pattern(linear, device, rows, width):
+    check_pattern(linear, device, rows, width, torch.float32)
+
+
+@pytest.mark.parametrize("width", [8, 16, 32, 64])
+@pytest.mark.parametrize("rows", [16, 32, 64, 128])
+def test_every_float16_pattern(linear, device, rows, width):
+    check_pattern(linear, device, rows, width, torch.float16)
+
+
+def check_pattern(linear, device, rows, width, dtype):
+    torch.manual_seed(rows + width)
+    weight, packed = pruned(rows + 1, 150, rows, width, dtype)
+    x, bias = torch.randn(3, 150).to(dtype), torch.randn(rows + 1).to(dtype)
+    assert_correct(linear, device, x, weight, packed, bias)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_small_integers_are_exact(linear, device, dtype):
+    """A lost or doubled product cannot hide in a bound: sums below 2048 are exact in float16."""
+    torch.manual_seed(0)
+    weight, packed = pruned(100, 200, 32, 16, dtype)
+    weight = weight.sign()
+    packed = pack(weight, cover(weight != 0, 32, 16), rows=32, width=16)
+    x = torch.randint(-4, 5, (20, 200)).to(dtype)
+    y = linear(x.to(device), packed.to(device)).cpu()
+    assert torch.equal(y.double(), x.double() @ weight.double().T)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_empty_groups_give_the_bias(linear, device, dtype):
+    torch.manual_seed(0)
+    weight, _ = pruned(64, 64, 16, 16, dtype, density=1)
+    weight[:16] = 0
+    weight[32:48] = 0
+    packed = pack(weight, rows=16)
+    x, bias = torch.randn(7, 64).to(dtype), torch.randn(64).to(dtype)
+    y = assert_correct(linear, device, x, weight, packed, bias)
+    assert torch.equal(y[:, :16], bias[:16].expand(7, 16))
+
+
+def test_all_zero_weight(linear, device):
+    packed = pack(torch.zeros(70, 40), rows=64)
+    x, bias = torch.randn(3, 40), torch.randn(70)
+    args = x.to(device), packed.to(device)
+    assert torch.equal(linear(*args).cpu(), torch.zeros(3, 70))
+    assert torch.equal(linear(*args, bias.to(device)).cpu(), bias.expand(3, 70))
+
+
+def test_no_rows(linear, device):
+    packed = pack(torch.ones(16, 16), rows=16).to(device)
+    assert linear(torch.ones(0, 16, device=device), packed).shape == (0, 16)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_every_output_is_written_and_nothing_beside(linear, device, dtype):
+    torch.manual_seed(0)
+    weight, packed = pruned(70, 48, 32, 16, dtype)
+    x = torch.randn(19, 48).to(dtype)
+    memory = torch.full((21, 80), torch.nan, dtype=dtype, device=device)
+    linear(x.to(device), packed.to(device), out=memory[1:20, 5:75])
+    y = memory.cpu()
+    exact = kernel.reference(x.double(), packed)
+    assert ((y[1:20, 5:75] - exact).abs() <= bound(exact, x, weight, None, device)).all()
+    y[1:20, 5:75] = torch.nan
+    assert y.isnan().all()
+
+
+@pytest.mark.parametrize(
+    "lay_out",
+    [
+        lambda x: x.T.contiguous().T,
+        lambda x: torch.nn.functional.pad(x, (3, 2))[:, 3:-2],
+        lambda x: torch.nn.functional.pad(x, (16, 16))[:, 16:-16],
+        lambda x: x.view(2, 3, 4, -1),
+        lambda x: x.view(2, 3, 4, -1).transpose(0, 2),
+        lambda x: x[:1].expand(24, -1),
+        lambda x: x[0],
+    ],
+    ids=["columns", "offset", "stride", "4-D", "permuted", "expanded", "vector"],
+)
+def test_layouts_of_x(linear, device, lay_out):
+    torch.manual_seed(0)
+    weight, packed = pruned(33, 64, 32, 16, torch.float32)
+    assert_correct(linear, device, lay_out(torch.randn(24, 64)), weight, packed)
+
+
+def test_nan_reaches_the_groups_that_read_it_and_no_other(linear, device):
+    """Unused slots repeat a piece the group reads; ReLU does not turn NaN into zero."""
+    weight = torch.zeros(48, 64)
+    weight[16:32, 16:32] = 1
+    weight[32:48, :16] = 1
+    x = torch.ones(2, 64)
+    x[:, :16] = torch.nan
+    x[:, 32:] = torch.inf
+    y = linear(x.to(device), pack(weight, rows=16).to(device), relu=True).cpu()
+    assert torch.equal(y[:, :32], torch.tensor([0.0, 16.0]).repeat_interleave(16).expand(2, 32))
+    assert y[:, 32:].isnan().all()
+
+
+def test_tf32_is_within_its_bound(linear, device):
+    torch.manual_seed(0)
+    weight, packed = pruned(64, 200, 64, 16, torch.float32)
+    assert_correct(linear, device, torch.randn(70, 200), weight, packed, tf32=True)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    m=st.integers(1, 40),
+    n=st.integers(1, 80),
+    k=st.integers(1, 100),
+    density=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+    relu=st.booleans(),
+    seed=st.integers(0, 2**31),
+)
+def test_random_cases(linear, device, m, n, k, density, relu, seed):
+    torch.manual_seed(seed)
+    weight, packed = pruned(n, k, 16, 8, torch.float16, density)
+    bias = torch.randn(n).half()
+    assert_correct(linear, device, torch.randn(m, k).half(), weight, packed, bias, relu)
+
+
+@pytest.mark.parametrize("tensor_cores", [True, False])
+@pytest.mark.parametrize("rows", [16, 32, 64, 128])
+@pytest.mark.parametrize("m", [1, 16, 17, 64, 65, 128, 5000])
+def test_tiling_fits_the_smallest_gpu(m, rows, tensor_cores):
+    packed = pack(torch.ones(rows, 32), rows=rows)
+    block_m, warps, stages = kernel.tiling(m, packed, tensor_cores=tensor_cores)
+    assert block_m in {16, 32, 64, 128}
+    assert block_m < 2 * max(m, 16)
+    assert block_m * rows <= 64 * 32 * warps
+    assert 2 <= stages <= 4
+    assert stages * (block_m + rows) * 128 <= 96 * 1024
+
+
+def test_rows_beyond_the_last_are_not_read(linear, device):
+    """A second row would lie 2^45 bytes further on, outside every address space."""
+    weight = torch.eye(16, 32)
+    packed = pack(weight, cover(weight != 0, 16, 16), rows=16)
+    x = torch.arange(32.0, device=device).as_strided((1, 32), (2**43, 1))
+    assert torch.equal(linear(x, packed.to(device)).cpu(), torch.arange(16.0)[None])
+
+
+@pytest.fixture
+def launches(monkeypatch):
+    """What the launcher hands to Triton, recorded instead of run: some of it needs a GPU to act."""
+    recorded = []
+
+    class Recorder:
+        def __getitem__(self, grid):
+            return lambda *args, **constants: recorded.append((grid, args, constants))
+
+    monkeypatch.setattr(kernel, "grouped_linear_kernel", Recorder())
+    monkeypatch.setattr(kernel, "INTERPRETED", True)
+    return recorded
+
+
+def test_only_asked_for_float32_products_are_rounded(launches):
+    packed = pack(torch.ones(64, 64))
+    kernel.grouped_linear(torch.ones(100, 64), packed)
+    kernel.grouped_linear(torch.ones(100, 64), packed, tf32=True)
+    assert [constants["PRECISION"] for _, _, constants in launches] == ["ieee", "tf32"]
+    assert [constants["BM"] for _, _, constants in launches] == [64, 128]
+    assert [grid for grid, _, _ in launches] == [(2, 1), (1, 1)]
+
+
+@pytest.mark.parametrize("start", [0, 1, 4, 16])
+@pytest.mark.parametrize("k", [8, 24, 32, 96, 100])
+def test_rows_reach_the_kernel_aligned(launches, start, k):
+    packed = pack(torch.ones(16, k), rows=16, width=32)
+    kernel.grouped_linear(torch.ones(5, start + k)[:, start:], packed)
+    rows, stride = launches[0][1][0], launches[0][1][9]
+    assert rows.shape == (5, -(-k // 32) * 32)
+    assert stride == rows.stride(0)
+    assert stride % 16 == 0
+    assert rows.data_ptr() % 16 == 0
+
+
+def test_aligned_rows_are_not_copied(launches):
+    x = torch.ones(5, 96)[:, 32:]
+    kernel.grouped_linear(x, pack(torch.ones(16, 64), rows=16))
+    assert launches[0][1][0].data_ptr() == x.data_ptr()
