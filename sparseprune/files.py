@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sparseprune.errors import InputError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -28,6 +30,20 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> Path:
+    """``path``, if a file can be written there; asked before long work, not after it.
+
+    Raises:
+        InputError: it is a folder, or its folder cannot be written.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: expected a file to write, got a folder; add a file name")
+    nearest = next(folder for folder in path.absolute().parents if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: cannot write in {nearest}; choose a folder you may write in")
+    return path
 
 
 def sha256(path: Path) -> str:

@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[1]
 BASE = {"errors", "files"}
 ALLOWED = {
     "errors": set(),
-    "files": set(),
+    "files": {"errors"},
     "kernels": set(),
     "_cpu": set(),
     "records": BASE,

@@ -2,7 +2,8 @@ import hashlib
 
 import pytest
 
-from sparseprune.files import replacing, sha256
+from sparseprune.errors import InputError
+from sparseprune.files import check_writable, replacing, sha256
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -41,3 +42,13 @@ def test_sha256(tmp_path):
     data = bytes(range(256)) * 5000
     (tmp_path / "a").write_bytes(data)
     assert sha256(tmp_path / "a") == hashlib.sha256(data).hexdigest()
+
+
+def test_check_writable(tmp_path):
+    assert check_writable(tmp_path / "new" / "a") == tmp_path / "new" / "a"
+    assert not (tmp_path / "new").exists()
+    with pytest.raises(InputError, match="expected a file to write, got a folder"):
+        check_writable(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"cannot write in .*file; choose a folder"):
+        check_writable(tmp_path / "file" / "a")

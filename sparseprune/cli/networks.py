@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sparseprune.cli.shell import Debug, Json, Out, Outcome, RecipeFile, bar, verb
+from sparseprune.files import check_writable
 
 Source = Annotated[Path, typer.Argument(help="Checkpoint (.safetensors).", metavar="CHECKPOINT")]
 
@@ -27,6 +28,7 @@ def train(
     from sparseprune.formats import checkpoint as checkpoints
     from sparseprune.pipeline import steps
 
+    check_writable(out)
     settings = recipes.load(recipe, overrides.parse(context.args))
     with bar("train") as progress:
         trained = steps.train_network(settings, settings.seed, progress)
@@ -65,6 +67,9 @@ def prune(
     from sparseprune.formats import mask
     from sparseprune.pipeline import steps
 
+    for path in (out, masks):
+        if path is not None:
+            check_writable(path)
     values = {"method": method, "ratios": [ratio], "unit": unit, "coupling": coupling}
     settings = recipes.check(recipes.Prune, values, "prune")
     source = checkpoints.load(checkpoint)

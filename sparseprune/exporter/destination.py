@@ -1,12 +1,11 @@
 """Where a file goes: refused before the work if it cannot be written, and whole when it appears."""
 
-import os
 from pathlib import Path
 
 import onnx
 
 from sparseprune.errors import InputError
-from sparseprune.files import replacing
+from sparseprune.files import check_writable, replacing
 
 # The format's own limit: a protobuf message is shorter than 2 GiB.
 LARGEST_BYTES = 2**31 - 1
@@ -18,13 +17,9 @@ def check_destination(path: Path) -> Path:
     Raises:
         InputError: it is a folder, does not end in ``.onnx``, or its folder cannot be written.
     """
-    if path.is_dir():
-        raise InputError(f"{path}: expected a file to write, got a folder; add a file name")
+    check_writable(path)
     if path.suffix != ".onnx":
         raise InputError(f"{path}: expected a path that ends in .onnx, got {path.name!r}")
-    nearest = next(folder for folder in path.absolute().parents if folder.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise InputError(f"{path}: cannot write in {nearest}; choose a folder you may write in")
     return path
 
 

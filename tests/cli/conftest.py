@@ -4,8 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner
+
+from sparseprune.cli.app import app
 
 SMALL = """
 name: small
@@ -21,27 +26,43 @@ measure: {rounds: 3}
 
 
 class Shell:
-    """Runs ``sparseprune`` in a folder, as a person would."""
+    """Runs ``sparseprune`` in a folder: in this process, or in its own where ``env`` is given."""
 
     def __init__(self, folder):
         self.folder = folder
 
     def __call__(self, *arguments, code=0, env=None):
+        words = [str(argument) for argument in arguments]
+        found, stdout, stderr = self._inside(words) if env is None else self._outside(words, env)
+        assert found == code, stdout + stderr
+        assert "Traceback" not in stderr
+        return SimpleNamespace(stdout=stdout, stderr=stderr)
+
+    def json(self, *arguments, **options):
+        return json.loads(self(*arguments, "--json", **options).stdout)
+
+    def _inside(self, words):
+        before = Path.cwd()
+        os.chdir(self.folder)
+        try:
+            done = CliRunner(env={"COLUMNS": "80"}).invoke(app, words)
+        finally:
+            os.chdir(before)
+        if done.exception and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done.exit_code, done.stdout, done.stderr
+
+    def _outside(self, words, env):
         done = subprocess.run(
-            [sys.executable, "-m", "sparseprune", *map(str, arguments)],
+            [sys.executable, "-m", "sparseprune", *words],
             cwd=self.folder,
-            env={**os.environ, "COLUMNS": "80", **(env or {})},
+            env={**os.environ, "COLUMNS": "80", **env},
             capture_output=True,
             text=True,
             timeout=300,
             check=False,
         )
-        assert done.returncode == code, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done
-
-    def json(self, *arguments, **options):
-        return json.loads(self(*arguments, "--json", **options).stdout)
+        return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ def test_a_spoiled_engine_cannot_export(chain, faulty_library):
         code=3,
         env={"SPARSEPRUNE_ORT_LIBRARY": str(faulty_library)},
     )
-    assert "spoiled.onnx" in done.stderr
+    assert "logits differ by" in done.stderr
     assert not (chain.folder / "spoiled.onnx").exists()
 
 

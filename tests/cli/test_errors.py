@@ -112,8 +112,11 @@ def test_debug_shows_the_traceback(tmp_path):
     assert "Traceback" in done.stderr
 
 
-def test_an_output_that_cannot_be_written(recipe):
-    assert "/proc/nowhere" in fails("train", recipe, "-o", "/proc/nowhere/x.safetensors")
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(recipe, monkeypatch):
+    from sparseprune.pipeline import steps
+
+    monkeypatch.setattr(steps, "train_network", lambda *_: pytest.fail("trained all the same"))
+    assert "cannot write in" in fails("train", recipe, "-o", recipe / "x.safetensors")
 
 
 def test_a_bug_of_ours_is_not_hidden(monkeypatch):

@@ -3,7 +3,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from sparseprune import exporter, onnxruntime
+from sparseprune import exporter, files, onnxruntime
 from sparseprune.errors import GateError, InputError
 from sparseprune.exporter import destination, onnx_file
 from sparseprune.files import sha256
@@ -95,7 +95,7 @@ def test_folders_other_endings_and_unwritable_places_are_refused(source, tmp_pat
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cannot write in .*file; choose a folder"):
         exporter.export(source, tmp_path / "file" / "net.onnx")
-    monkeypatch.setattr(destination.os, "access", lambda *_: False)
+    monkeypatch.setattr(files.os, "access", lambda *_: False)
     with pytest.raises(InputError, match="choose a folder you may write in"):
         exporter.export(source, tmp_path / "net.onnx")
 
