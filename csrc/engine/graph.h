@@ -2,6 +2,8 @@
 //
 // Feature maps are N x C x H x W, vectors are N x F. A weight that is exactly zero is structural:
 // it is skipped, so it does not carry a NaN or an infinity of its input on; a kept weight does.
+// kRelu and kMaxPool keep a NaN, wherever in the window it stands (ONNX Runtime's Relu does too,
+// its MaxPool keeps some and loses others).
 #pragma once
 
 #include <array>
@@ -33,12 +35,12 @@ struct Node {
   std::string name;             // for error messages
   std::vector<ValueId> inputs;  // one; two for kAdd (equal shapes)
   ValueId output;
-  Window window;               // kConv, kMaxPool
-  int64_t out_channels = 0;    // kConv: O; kLinear: output features
-  int64_t in_channels = 0;     // kConv: I; kLinear: input features
-  std::vector<float> weight;   // kConv: O x I x KH x KW; kLinear: O x I, y = x W^T + b
-  std::vector<float> bias;     // empty or O
-  bool keep_dims = true;       // kGlobalAveragePool: N x C x 1 x 1 if true, else N x C
+  Window window;              // kConv, kMaxPool
+  int64_t out_channels = 0;   // kConv: O; kLinear: output features
+  int64_t in_channels = 0;    // kConv: I; kLinear: input features
+  std::vector<float> weight;  // kConv: O x I x KH x KW; kLinear: O x I, y = x W^T + b
+  std::vector<float> bias;    // empty or O
+  bool keep_dims = true;      // kGlobalAveragePool: N x C x 1 x 1 if true, else N x C
 };
 
 struct Graph {

@@ -8,7 +8,8 @@ namespace sparseprune {
 class Parallel {
  public:
   virtual ~Parallel() = default;
-  // Calls task(context, i) once for each i in [0, count); may run them at once. `task` never throws.
+  // Calls task(context, i) once for each i in [0, count); may run them at once. `task` never
+  // throws.
   virtual void For(size_t count, void (*task)(void* context, size_t index), void* context) = 0;
   // A hint for how many tasks are worth making; 1 means serial.
   virtual size_t width() const = 0;

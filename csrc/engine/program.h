@@ -26,6 +26,8 @@ class Program {
   explicit Program(Graph graph, const std::string& isa = "");
   ~Program();
 
+  size_t output_count() const;
+
   // Throws InvalidGraph when a shape does not fit (the node and both shapes are named).
   std::vector<Shape> OutputShapes(const std::vector<Shape>& inputs) const;
 

@@ -1,0 +1,54 @@
+// Turns steps and their layouts into operations, with a copy wherever a reader wants another
+// layout.
+#pragma once
+
+#include <vector>
+
+#include "engine/arena.h"
+#include "engine/assign.h"
+#include "engine/operation.h"
+
+namespace sparseprune {
+
+class PlanBuilder {
+ public:
+  PlanBuilder(const Graph& graph, const std::vector<Shape>& shapes, const Mode& mode,
+              const KernelTable& kernels);
+
+  std::vector<OperationPtr> operations;
+  std::vector<Lifetime> buffers;
+
+ private:
+  // A value in one layout.
+  struct Copy {
+    Layout layout;
+    float fill;
+    Source source;
+  };
+
+  void AddStep(size_t index);
+  void AddLayer(const Step& step, size_t index);
+  void AddElementwise(const Step& step);
+  void AddAverage(const Step& step);
+  void AddFlatten(const Step& step);
+  void AddStores();
+
+  // A new buffer for `layout`, written by the next operation.
+  int NewBuffer(const Layout& layout);
+  int Make(ValueId value);  // ... holding `value` in the layout assigned to it
+  void Emit(OperationPtr operation, const std::vector<Source>& read, int written);
+  Copy Read(ValueId value, const Want& want);
+  // What all reads of a copy of `value` with the tiles of `want` ask for together.
+  Layout Merged(ValueId value, const Want& want) const;
+  Layout SpreadOut(Layout layout) const;
+
+  const Graph& graph_;
+  const KernelTable& kernels_;
+  const Mode mode_;
+  const std::vector<Shape>& shapes_;
+  const std::vector<Step> steps_;
+  const Assignment layouts_;
+  std::vector<std::vector<Copy>> copies_;  // per value; the first is the one its step makes
+};
+
+}  // namespace sparseprune

@@ -1,0 +1,180 @@
+#include "engine/conv.h"
+
+#include <algorithm>
+
+namespace sparseprune {
+namespace {
+
+// Enough tasks to share a layer whose map is one or two tiles.
+constexpr int64_t kTasks = 8;
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Without halos and with a 1 x 1 kernel a channel is one long row.
+bool IsOneRow(const Step& step, const ConvPlaces& p) {
+  const Window& w = step.node->window;
+  const bool plain = w.kernel[0] * w.kernel[1] == 1 && w.stride[0] == 1 && w.stride[1] == 1;
+  const bool bare = p.input.RowStride() == p.output.tile_w && !p.output.halo.left &&
+                    !p.output.halo.right && p.input.RowStride() == p.input.tile_w;
+  return plain && bare && (!p.has_residual || p.residual.RowStride() == p.output.tile_w);
+}
+
+ConvShape ShapeOf(const Step& step, const ConvPlaces& p, int block_rows) {
+  const Node& node = *step.node;
+  const Window& w = node.window;
+  const bool one_row = IsOneRow(step, p);
+  return {one_row ? 1 : p.output.tile_h,
+          one_row ? p.output.tile_h * p.output.tile_w : p.output.tile_w,
+          {w.kernel[0], w.kernel[1]},
+          {w.stride[0], w.stride[1]},
+          {w.dilation[0], w.dilation[1]},
+          node.in_channels,
+          CountKept(MatrixOf(node)),
+          node.out_channels,
+          block_rows,
+          static_cast<int>(p.output.lanes)};
+}
+
+// Per tap, vectors from the tap of the first output vector's first window.
+std::vector<int64_t> TapOffsets(const Node& node, const Layout& input) {
+  const Window& w = node.window;
+  std::vector<int64_t> offsets;
+  for (int64_t c = 0; c < node.in_channels; ++c)
+    for (int64_t ky = 0; ky < w.kernel[0]; ++ky)
+      for (int64_t kx = 0; kx < w.kernel[1]; ++kx)
+        offsets.push_back(c * input.ChannelStride() + ky * w.dilation[0] * input.RowStride() +
+                          kx * w.dilation[1]);
+  return offsets;
+}
+
+// Row ranges packed apart, so that several tasks can share a layer of few tiles.
+int64_t PartCount(const ConvShape& shape, int64_t pieces) {
+  const int64_t work = shape.kept * shape.rows * shape.cols * shape.lanes;
+  const int64_t parts =
+      std::min({CeilDiv(kTasks, pieces), work / kTaskWork, shape.out_channels / 16});
+  return std::max<int64_t>(parts, 1);
+}
+
+// [0, total) cut into pieces as equal as they can be, none above `most`.
+std::vector<int64_t> Cuts(int64_t total, int64_t most) {
+  const int64_t pieces = CeilDiv(total, most);
+  std::vector<int64_t> cuts;
+  for (int64_t i = 0; i <= pieces; ++i) cuts.push_back(i * total / pieces);
+  return cuts;
+}
+
+class Conv final : public Operation {
+ public:
+  Conv(const KernelTable& kernels, const Step& step, const ConvPlaces& places)
+      : places_(places), bias_(BiasOf(*step.node)), mask_(places.output.Mask()), relu_(step.relu) {
+    const WeightMatrix matrix = MatrixOf(*step.node);
+    const int block = ChooseBlockRows(matrix, {4, 2});
+    const ConvShape shape = ShapeOf(step, places, block);
+    const TileChoice tile = ChooseTile(shape, kernels);
+    AddPieces(kernels, step.node->window, shape, tile);
+    work_ = shape.kept * shape.rows * shape.cols * shape.lanes;
+    const std::vector<int64_t> offsets = TapOffsets(*step.node, places.input);
+    const int64_t taps = step.node->window.kernel[0] * step.node->window.kernel[1];
+    const std::vector<TapRange> ranges = SplitTaps(offsets, tile.block_channels * taps);
+    const int64_t parts = PartCount(shape, static_cast<int64_t>(pieces_.size()));
+    const int64_t step_rows = CeilDiv(CeilDiv(matrix.rows, parts), 4) * 4;
+    for (int64_t first = 0; first < matrix.rows; first += step_rows)
+      parts_.push_back(Pack(matrix, offsets, ranges, first,
+                            std::min(first + step_rows, matrix.rows), block, false));
+  }
+
+  int64_t work() const override { return work_; }
+
+  void Run(const Frame& frame) const noexcept override {
+    struct Context {
+      const Conv* self;
+      const Frame* frame;
+    } context{this, &frame};
+    const size_t tasks = pieces_.size() * parts_.size();
+    const auto task = [](void* context, size_t i) {
+      const Context& c = *static_cast<const Context*>(context);
+      c.self->RunPiece(*c.frame, c.self->pieces_[i / c.self->parts_.size()],
+                       c.self->parts_[i % c.self->parts_.size()]);
+    };
+    if (work_ < kTaskWork || frame.parallel->width() == 1)
+      for (size_t i = 0; i < tasks; ++i) task(&context, i);
+    else
+      frame.parallel->For(tasks, task, &context);
+  }
+
+ private:
+  // A rectangle of the output, with the kernels for single rows and for blocks of rows.
+  struct Piece {
+    int64_t input, output, residual, mask;  // vectors from each map's first
+    ConvKernel single, blocked;
+  };
+
+  void AddPieces(const KernelTable& kernels, const Window& w, const ConvShape& shape,
+                 const TileChoice& tile) {
+    const std::vector<int64_t> down = Cuts(shape.rows, tile.rows);
+    const std::vector<int64_t> across = Cuts(shape.cols, tile.cols);
+    const int64_t first =
+        places_.input.Origin() - w.pad_begin[0] * places_.input.RowStride() - w.pad_begin[1];
+    for (size_t i = 0; i + 1 < down.size(); ++i)
+      for (size_t j = 0; j + 1 < across.size(); ++j) {
+        const int64_t y = down[i], x = across[j], rows = down[i + 1] - y, cols = across[j + 1] - x;
+        pieces_.push_back(
+            {first + y * shape.stride[0] * places_.input.RowStride() + x * shape.stride[1],
+             places_.output.Origin() + y * places_.output.RowStride() + x,
+             places_.residual.Origin() + y * places_.residual.RowStride() + x,
+             y * places_.output.tile_w + x, kernels.conv(1, shape.stride[1], rows, cols),
+             kernels.conv(shape.block_rows, shape.stride[1], rows, cols)});
+      }
+    input_row_ = shape.stride[0] * places_.input.RowStride();
+  }
+
+  void RunPiece(const Frame& frame, const Piece& piece, const std::vector<Segment>& part) const {
+    const int64_t bytes = VectorBytes(places_.output);
+    const char* input = places_.from.At(frame) + piece.input * bytes;
+    ConvTile tile{};
+    tile.input_row_bytes = input_row_ * bytes;
+    tile.output = frame.buffers[places_.buffer] + piece.output * bytes;
+    tile.output_row_bytes = places_.output.RowStride() * bytes;
+    tile.output_channel_bytes = places_.output.ChannelStride() * bytes;
+    if (places_.has_residual) {
+      tile.residual = places_.residual_from.At(frame) + piece.residual * bytes;
+      tile.residual_row_bytes = places_.residual.RowStride() * bytes;
+      tile.residual_channel_bytes = places_.residual.ChannelStride() * bytes;
+    }
+    if (!mask_.empty())
+      tile.mask = reinterpret_cast<const char*>(mask_.data()) + piece.mask * bytes;
+    tile.mask_row_bytes = places_.output.tile_w * bytes;
+    tile.relu = relu_;
+    for (const Segment& segment : part) {
+      tile.packed = segment.View(bias_.data());
+      tile.input = input + segment.base * bytes;
+      (segment.block_rows == 1 ? piece.single : piece.blocked)(tile);
+    }
+  }
+
+  const ConvPlaces places_;
+  const std::vector<float> bias_;
+  const std::vector<int32_t> mask_;
+  const bool relu_;
+  int64_t input_row_ = 0, work_ = 0;
+  std::vector<Piece> pieces_;
+  std::vector<std::vector<Segment>> parts_;
+};
+
+}  // namespace
+
+std::vector<float> BiasOf(const Node& node) {
+  if (!node.bias.empty()) return node.bias;
+  return std::vector<float>(static_cast<size_t>(node.out_channels), 0.0f);
+}
+
+WeightMatrix MatrixOf(const Node& node) {
+  return {node.weight.data(), node.out_channels,
+          static_cast<int64_t>(node.weight.size()) / node.out_channels};
+}
+
+OperationPtr MakeConv(const KernelTable& kernels, const Step& step, const ConvPlaces& places) {
+  return std::make_unique<Conv>(kernels, step, places);
+}
+
+}  // namespace sparseprune

@@ -1,0 +1,42 @@
+#include "engine/geometry.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace sparseprune {
+namespace {
+
+// How far the last output of a tile reads past the tile.
+int64_t Overhang(const Window& w, int axis, int64_t output_tile, int64_t input_tile) {
+  const int64_t last = (output_tile - 1) * w.stride[axis] + (w.kernel[axis] - 1) * w.dilation[axis];
+  return std::max<int64_t>(0, last - w.pad_begin[axis] + 1 - input_tile);
+}
+
+}  // namespace
+
+Layout Extents(const Shape& shape, const Mode& mode) {
+  Layout layout;
+  layout.channels = shape[1];
+  layout.height = shape.size() == 4 ? shape[2] : mode.images_in_lanes ? mode.groups : 1;
+  layout.width = shape.size() == 4 ? shape[3] : 1;
+  return layout;
+}
+
+Want WantedInput(const Step& step, const Layout& input, const Layout& output, bool non_negative) {
+  const Window& w = step.node->window;
+  Want want{input, 0};
+  Layout& layout = want.layout;
+  layout.flat = false;
+  layout.lanes = output.lanes;
+  layout.grid = output.grid;
+  layout.tile_h = output.LanesAreImages() ? input.height : output.tile_h * w.stride[0];
+  layout.tile_w = output.LanesAreImages() ? input.width : output.tile_w * w.stride[1];
+  layout.halo = {w.pad_begin[0], w.pad_begin[1], Overhang(w, 0, output.tile_h, layout.tile_h),
+                 Overhang(w, 1, output.tile_w, layout.tile_w)};
+  const bool padded = w.pad_begin[0] || w.pad_begin[1] || w.pad_end[0] || w.pad_end[1];
+  if (step.op == Op::kMaxPool && padded && !non_negative)
+    want.fill = -std::numeric_limits<float>::infinity();
+  return want;
+}
+
+}  // namespace sparseprune

@@ -1,0 +1,23 @@
+// What a step needs to find around each position of its input.
+#pragma once
+
+#include "engine/layout.h"
+#include "engine/mode.h"
+#include "engine/steps.h"
+
+namespace sparseprune {
+
+// A layout some step wants to read, and what it must find outside the map.
+struct Want {
+  Layout layout;
+  float fill = 0;
+};
+
+// The extents of a value in one pass of `mode`: channels, height and width; one vector with
+// `groups` rows where images are in lanes.
+Layout Extents(const Shape& shape, const Mode& mode);
+
+// The input layout with which `step` (kConv, kLinear, kMaxPool) makes `output`.
+Want WantedInput(const Step& step, const Layout& input, const Layout& output, bool non_negative);
+
+}  // namespace sparseprune

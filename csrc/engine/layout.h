@@ -1,0 +1,73 @@
+// How a feature map lies in memory while the engine works on it.
+//
+// Each lane of a vector owns a tile of the map (or, with images in lanes, one image), so that the
+// neighbour one position away is the same lane of a neighbouring vector, for every lane at once.
+// A halo around the tile repeats what the neighbouring lanes own:
+//   [channel][top + tile_h + bottom][left + tile_w + right][lane]
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace sparseprune {
+
+struct Grid {
+  int64_t y = 1, x = 1;  // lanes down and across; 1 x 1 when lanes are images
+  bool operator==(const Grid& other) const { return y == other.y && x == other.x; }
+};
+
+struct Halo {
+  int64_t top = 0, left = 0, bottom = 0, right = 0;
+  bool Any() const { return top || left || bottom || right; }
+  static Halo Max(const Halo& a, const Halo& b);
+};
+
+struct Layout {
+  int64_t channels = 1, height = 1, width = 1;
+  bool flat = false;  // plain [channel][height][width] floats of one image, without lanes
+  int64_t lanes = 1;
+  Grid grid;
+  int64_t tile_h = 1, tile_w = 1;
+  Halo halo;
+
+  int64_t Rows() const { return halo.top + tile_h + halo.bottom; }
+  int64_t RowStride() const { return halo.left + tile_w + halo.right; }
+  // Odd, so that channels do not compete for the same cache sets.
+  int64_t ChannelStride() const { return (Rows() * RowStride()) | 1; }
+  int64_t Origin() const { return halo.top * RowStride() + halo.left; }
+  int64_t Bytes() const;  // throws InvalidGraph when it cannot be addressed
+  bool LanesAreImages() const { return grid.y * grid.x == 1 && lanes > 1; }
+  bool SameTiles(const Layout& other) const;
+  // Every position of the map belongs to some lane.
+  bool OwnsAll() const;
+  // Some lanes own positions outside the map.
+  bool HasPadding() const { return grid.y * tile_h != height || grid.x * tile_w != width; }
+
+  // Of position (y, x): floats from the start of its channel; -1 outside the map.
+  int64_t FloatIndex(int64_t y, int64_t x) const;
+  // Of tile position (y, x), which may lie in the halo: the map position `lane` sees there.
+  int64_t MapY(int64_t y, int64_t lane) const { return lane / grid.x % grid.y * tile_h + y; }
+  int64_t MapX(int64_t x, int64_t lane) const { return lane % grid.x * tile_w + x; }
+  bool Inside(int64_t y, int64_t x) const;
+
+  // tile_h x tile_w vectors: -1 in lanes inside the map, 0 outside; empty when all are inside.
+  std::vector<int32_t> Mask() const;
+};
+
+// Vectors to move between two layouts, or within one.
+struct ShuffleTable {
+  std::vector<int32_t> from, to, permutation, permutations;
+};
+// Fills the halo from the tiles.
+ShuffleTable HaloTable(const Layout& layout);
+// From one layout with images in lanes to another, halo included.
+ShuffleTable CopyTable(const Layout& from, const Layout& to);
+
+struct GatherTable {
+  std::vector<int32_t> index, to;
+};
+// From any layout of one image to one with lanes, halo included. For images in lanes: one index
+// per vector, from the flat layout of an image.
+GatherTable TableTo(const Layout& from, const Layout& to);
+
+}  // namespace sparseprune

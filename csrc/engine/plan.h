@@ -1,0 +1,56 @@
+// A graph made ready for one set of shapes: operations, and where their buffers lie.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "engine/assign.h"
+#include "engine/operation.h"
+
+namespace sparseprune {
+
+// The memory of one running pass. Freed by whoever holds it.
+class Workspace {
+ public:
+  // `offsets`: of each buffer from the start. Throws std::bad_alloc.
+  Workspace(size_t bytes, const std::vector<size_t>& offsets);
+  ~Workspace();
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+
+  char* const* buffers() const { return buffers_.data(); }
+
+ private:
+  char* memory_;
+  size_t bytes_;
+  std::vector<char*> buffers_;
+};
+using WorkspacePtr = std::unique_ptr<Workspace>;
+
+class Plan {
+ public:
+  // The graph outlives the plan. Throws InvalidGraph or std::bad_alloc.
+  Plan(const Graph& graph, const std::vector<Shape>& shapes, const Mode& mode,
+       const KernelTable& kernels);
+
+  // A workspace nobody else uses, until it is given back.
+  WorkspacePtr Borrow() const;
+  void GiveBack(WorkspacePtr workspace) const noexcept;
+
+  // Multiply-adds of one pass.
+  int64_t work() const { return work_; }
+
+  // `frame.buffers` is set here.
+  void Run(Frame frame, const Workspace& workspace) const noexcept;
+
+ private:
+  std::vector<OperationPtr> operations_;
+  std::vector<size_t> offsets_;
+  size_t bytes_ = 0;
+  int64_t work_ = 0;
+  mutable std::mutex mutex_;
+  mutable std::vector<WorkspacePtr> idle_;
+};
+
+}  // namespace sparseprune

@@ -1,0 +1,93 @@
+#include "engine/plan_cache.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/shapes.h"
+
+namespace sparseprune {
+namespace {
+
+// A plan holds a packed copy of the weights, so few are kept.
+constexpr size_t kMostPlans = 8;
+// Batch sizes cost nothing but their shapes.
+constexpr size_t kMostPrepared = 32;
+
+bool SameMode(const Mode& a, const Mode& b) {
+  return a.images_in_lanes == b.images_in_lanes && a.groups == b.groups;
+}
+
+bool SameShapes(const std::vector<Shape>& shapes, const std::vector<TensorView>& views) {
+  return std::equal(shapes.begin(), shapes.end(), views.begin(), views.end(),
+                    [](const Shape& shape, const TensorView& view) { return shape == view.shape; });
+}
+
+int64_t ImageFloats(const Shape& shape) {
+  return ElementCount(Shape(shape.begin() + 1, shape.end()));
+}
+
+// All inputs hold the same number of images.
+int64_t BatchOf(const std::vector<Shape>& inputs) {
+  for (const Shape& shape : inputs)
+    if (shape[0] != inputs[0][0])
+      throw InvalidGraph("expected inputs of one batch size, got shapes " + ToString(inputs[0]) +
+                         " and " + ToString(shape));
+  return inputs[0][0];
+}
+
+}  // namespace
+
+std::shared_ptr<const Prepared> PlanCache::Find(const Graph& graph, const KernelTable& kernels,
+                                                const std::vector<TensorView>& inputs) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto known = std::find_if(
+      prepared_.begin(), prepared_.end(),
+      [&](const std::shared_ptr<const Prepared>& p) { return SameShapes(p->inputs, inputs); });
+  if (known != prepared_.end()) {
+    prepared_.splice(prepared_.begin(), prepared_, known);
+    return prepared_.front();
+  }
+  prepared_.push_front(Prepare(graph, kernels, inputs));
+  if (prepared_.size() > kMostPrepared) prepared_.pop_back();
+  return prepared_.front();
+}
+
+std::shared_ptr<const Prepared> PlanCache::Prepare(const Graph& graph, const KernelTable& kernels,
+                                                   const std::vector<TensorView>& inputs) {
+  auto made = std::make_shared<Prepared>();
+  for (const TensorView& view : inputs) made->inputs.push_back(view.shape);
+  const std::vector<Shape> shapes = InferShapes(graph, made->inputs);
+  const int64_t images = BatchOf(made->inputs);
+  for (const Shape& shape : made->inputs) made->input_floats.push_back(ImageFloats(shape));
+  for (ValueId id : graph.outputs) {
+    made->outputs.push_back(shapes[id]);
+    made->output_floats.push_back(ImageFloats(shapes[id]));
+  }
+  made->batch = PlanBatch(graph, shapes, images, kernels.lanes);
+  if (made->batch.many_images > 0)
+    made->many = FindPlan(graph, kernels, made->inputs, shapes, made->batch.many);
+  if (made->batch.single_images > 0)
+    made->single = FindPlan(graph, kernels, made->inputs, shapes, Mode{});
+  return made;
+}
+
+std::shared_ptr<const Plan> PlanCache::FindPlan(const Graph& graph, const KernelTable& kernels,
+                                                const std::vector<Shape>& inputs,
+                                                const std::vector<Shape>& shapes,
+                                                const Mode& mode) {
+  std::vector<Shape> images;
+  for (const Shape& shape : inputs) images.emplace_back(shape.begin() + 1, shape.end());
+  const auto known = std::find_if(plans_.begin(), plans_.end(), [&](const Entry& entry) {
+    return SameMode(entry.mode, mode) && entry.images == images;
+  });
+  if (known != plans_.end()) {
+    plans_.splice(plans_.begin(), plans_, known);
+    return known->plan;
+  }
+  auto plan = std::make_shared<const Plan>(graph, shapes, mode, kernels);
+  plans_.push_front({std::move(images), mode, plan});
+  if (plans_.size() > kMostPlans) plans_.pop_back();
+  return plan;
+}
+
+}  // namespace sparseprune

@@ -1,0 +1,22 @@
+// Checks of a graph and of shapes; everything downstream trusts what passed them.
+#pragma once
+
+#include <vector>
+
+#include "engine/graph.h"
+
+namespace sparseprune {
+
+// Throws InvalidGraph, naming the node, for anything that is wrong whatever the input shapes are.
+void Validate(const Graph& graph);
+
+// The shape of every value. Throws InvalidGraph, naming the node and the shapes that do not fit.
+std::vector<Shape> InferShapes(const Graph& graph, const std::vector<Shape>& inputs);
+
+// Product of the dimensions. Throws InvalidGraph when the float32 tensor could not be addressed.
+int64_t ElementCount(const Shape& shape);
+
+// "[2, 3, 32, 32]"
+std::string ToString(const Shape& shape);
+
+}  // namespace sparseprune

@@ -1,0 +1,66 @@
+#include "engine/steps.h"
+
+#include <algorithm>
+
+namespace sparseprune {
+namespace {
+
+class Fuser {
+ public:
+  explicit Fuser(const Graph& graph) : uses_(graph.value_count), maker_(graph.value_count, -1) {
+    for (const Node& node : graph.nodes)
+      for (ValueId id : node.inputs) ++uses_[id];
+    for (ValueId id : graph.outputs) ++uses_[id];
+    for (const Node& node : graph.nodes) Take(node);
+  }
+
+  std::vector<Step> steps;
+
+ private:
+  void Take(const Node& node) {
+    if (node.op == Op::kRelu && JoinRelu(node)) return;
+    if (node.op == Op::kAdd && JoinSum(node)) return;
+    Step step{node.op, &node, node.inputs[0], -1, node.output, node.op == Op::kRelu};
+    if (node.op == Op::kAdd) step.other = node.inputs[1];
+    maker_[node.output] = static_cast<int>(steps.size());
+    steps.push_back(step);
+  }
+
+  // The step that makes `value`, if nobody else reads it.
+  Step* Private(ValueId value) {
+    return maker_[value] >= 0 && uses_[value] == 1 ? &steps[maker_[value]] : nullptr;
+  }
+
+  void Redirect(Step& step, ValueId output) {
+    maker_[output] = maker_[step.output];
+    step.output = output;
+  }
+
+  bool JoinRelu(const Node& node) {
+    Step* step = Private(node.inputs[0]);
+    if (step == nullptr || step->relu) return false;
+    if (step->op != Op::kConv && step->op != Op::kLinear && step->op != Op::kAdd) return false;
+    step->relu = true;
+    Redirect(*step, node.output);
+    return true;
+  }
+
+  // Into the later of the two layers, when the other operand is already there.
+  bool JoinSum(const Node& node) {
+    ValueId layer = node.inputs[0], residual = node.inputs[1];
+    if (maker_[layer] < maker_[residual]) std::swap(layer, residual);
+    Step* step = Private(layer);
+    if (step == nullptr || step->op != Op::kConv || step->relu || step->other >= 0) return false;
+    step->other = residual;
+    Redirect(*step, node.output);
+    return true;
+  }
+
+  std::vector<int> uses_, maker_;
+};
+
+}  // namespace
+
+std::vector<Step> FuseSteps(const Graph& graph) { return Fuser(graph).steps; }
+
+}  // namespace sparseprune

@@ -1,0 +1,28 @@
+// Everything compiled once per instruction set, then published as one table.
+#define SP_TEXT_(x) #x
+#define SP_TEXT(x) SP_TEXT_(x)
+
+namespace sparseprune {
+namespace SP_ISA {
+namespace {
+
+// clang-format off: the order matters
+#include "kernels/simd-inl.h"
+#include "kernels/conv-inl.h"
+#include "kernels/conv_table-inl.h"
+#include "kernels/gemv-inl.h"
+#include "kernels/layout-inl.h"
+#include "kernels/map-inl.h"
+// clang-format on
+
+bool Supported() { return SP_SUPPORTED; }
+
+}  // namespace
+
+extern const KernelTable kKernels;
+const KernelTable kKernels = {
+    SP_TEXT(SP_ISA), kLanes,       &Supported,       &PickConv,  &Gemv,        &GemvPanel, &MaxPool,
+    &Average,        &Elementwise, &ElementwiseFlat, &GatherAll, &GatherLanes, &Shuffle};
+
+}  // namespace SP_ISA
+}  // namespace sparseprune

@@ -1,0 +1,31 @@
+// AVX-512: 16 lanes.
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/table.h"
+
+#define SP_ISA avx512
+#define SP_LANES 16
+#define SP_SUPPORTED                                                          \
+  (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && \
+   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
+
+// Only what follows may use the instruction set: an inline function of a header above, compiled
+// with it, could be the copy the linker keeps for everybody.
+#if defined(__clang__)
+#pragma clang attribute push( \
+    __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma,prefer-vector-width=512")
+#endif
+#include "kernels/kernels-inl.h"
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif  // x86-64

@@ -1,0 +1,63 @@
+// The vectors the kernels work on, by SP_LANES, which each kernels_*.cpp defines. Do not test
+// feature macros (avx2 and the like) here: g++ does not define them inside a target region.
+constexpr int kLanes = SP_LANES;
+constexpr int64_t kVectorBytes = 4 * SP_LANES;
+using Vec = float __attribute__((vector_size(4 * SP_LANES), may_alias));
+using IntVec = int32_t __attribute__((vector_size(4 * SP_LANES), may_alias));
+
+#define SP_INLINE __attribute__((always_inline)) inline
+#define SP_UNROLL _Pragma("GCC unroll 32")
+
+SP_INLINE const Vec& At(const char* base, int64_t vectors) {
+  return *reinterpret_cast<const Vec*>(base + vectors * kVectorBytes);
+}
+SP_INLINE Vec& At(char* base, int64_t vectors) {
+  return *reinterpret_cast<Vec*>(base + vectors * kVectorBytes);
+}
+
+// Minus, not plus: x + 0 is an operation (-0 + 0 is +0), x - 0 is the broadcast alone.
+SP_INLINE Vec Splat(float x) { return x - Vec{}; }
+
+// In this order a NaN stays a NaN.
+SP_INLINE Vec Relu(Vec x) { return x < Vec{} ? Vec{} : x; }
+
+SP_INLINE Vec And(Vec x, IntVec mask) {
+  return reinterpret_cast<Vec>(reinterpret_cast<IntVec>(x) & mask);
+}
+// Masks lie in std::vector<int32_t>, which does not align them to a vector.
+SP_INLINE Vec Masked(Vec x, const char* mask) {
+  IntVec lanes;
+  __builtin_memcpy(&lanes, mask, sizeof lanes);
+  return And(x, lanes);
+}
+
+#if SP_LANES == 16
+SP_INLINE Vec Permute(Vec x, IntVec index) {
+  return _mm512_maskz_permutexvar_ps(0xffff, reinterpret_cast<__m512i>(index), x);
+}
+SP_INLINE Vec Gather(const float* base, IntVec index, Vec fill) {
+  const __m512i at = reinterpret_cast<__m512i>(index);
+  const __mmask16 inside = _mm512_cmpge_epi32_mask(at, _mm512_setzero_si512());
+  return _mm512_mask_i32gather_ps(fill, inside, at, base, 4);
+}
+#elif SP_LANES == 8
+SP_INLINE Vec Permute(Vec x, IntVec index) {
+  return _mm256_permutevar8x32_ps(x, reinterpret_cast<__m256i>(index));
+}
+SP_INLINE Vec Gather(const float* base, IntVec index, Vec fill) {
+  const __m256i at = reinterpret_cast<__m256i>(index);
+  const __m256i inside = _mm256_xor_si256(_mm256_srai_epi32(at, 31), _mm256_set1_epi32(-1));
+  return _mm256_mask_i32gather_ps(fill, base, at, _mm256_castsi256_ps(inside), 4);
+}
+#elif SP_LANES == 4
+SP_INLINE Vec Permute(Vec x, IntVec index) {
+  return Vec{x[index[0]], x[index[1]], x[index[2]], x[index[3]]};
+}
+SP_INLINE Vec Gather(const float* base, IntVec index, Vec fill) {
+  for (int lane = 0; lane < kLanes; ++lane)
+    if (index[lane] >= 0) fill[lane] = base[index[lane]];
+  return fill;
+}
+#else
+#error "define SP_LANES as 4, 8 or 16 before including simd-inl.h"
+#endif

@@ -1,0 +1,141 @@
+// What one instruction set offers to the engine: plain functions on raw memory, no checks.
+//
+// A "vector" is `lanes` consecutive floats, aligned to its size. Strides named *_bytes are in
+// bytes, all others in vectors. Kernels never allocate, never throw and keep no state.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace sparseprune {
+
+// Row words of packed weights: output channel * 4 + these bits.
+constexpr uint32_t kFirstPart = 1;  // start from the bias, not from what the output holds
+constexpr uint32_t kLastPart = 2;   // finish with residual, ReLU and mask
+
+// One packed piece of a weight matrix: groups of rows with the taps they share (engine/pack.h).
+struct PackedRows {
+  const uint16_t* offsets;  // per tap: where its input lies, counted from the segment's base
+  const float* weights;     // per tap: one for each row of its group
+  const int32_t* counts;    // per group: its taps
+  const uint32_t* rows;     // per group: one row word for each of its rows
+  int64_t groups;
+  const float* bias;  // per output channel
+};
+
+// A rectangle of output vectors, seen by every output channel.
+struct ConvTile {
+  PackedRows packed;
+  const char* input;  // the segment's base for the first output vector
+  int64_t input_row_bytes;
+  char* output;
+  int64_t output_row_bytes, output_channel_bytes;
+  const char* residual;  // null: none
+  int64_t residual_row_bytes, residual_channel_bytes;
+  const char* mask;  // null: every lane is inside the image
+  int64_t mask_row_bytes;
+  bool relu;
+};
+using ConvKernel = void (*)(const ConvTile&);
+
+// y = W x + b for one vector of inputs; offsets count floats.
+struct GemvTask {
+  PackedRows packed;
+  const float* input;
+  float* output;
+  int64_t out_features;
+  bool relu;
+};
+
+// Channels of vectors, for the kernels below.
+struct Region {
+  int64_t channels, rows, cols;  // in vectors
+};
+struct MapView {
+  char* data;
+  int64_t channel_stride, row_stride;
+};
+struct ConstMapView {
+  const char* data;
+  int64_t channel_stride, row_stride;
+};
+
+struct PoolTask {
+  Region region;
+  ConstMapView input;  // at the first tap of the first window
+  MapView output;
+  const char* mask;  // null or rows x cols vectors
+  int64_t kernel[2], stride[2];
+};
+
+struct AverageTask {
+  Region region;
+  ConstMapView input;
+  char* output;
+  int64_t output_channel_stride;  // unused with sum_lanes
+  float area;
+  bool sum_lanes;  // one float per channel; else one vector per channel
+};
+
+// output = a + b, either a ReLU of it; b may be null.
+struct ElementwiseTask {
+  Region region;
+  ConstMapView a, b;
+  MapView output;
+  bool relu;
+};
+
+// output vector to[v] = input floats at index[v * lanes ...] (negative: fill), for every channel.
+struct GatherTask {
+  int64_t channels, count;
+  const float* input;
+  int64_t input_channel_floats;
+  const int32_t* index;
+  char* output;
+  int64_t output_channel_stride;
+  const int32_t* to;
+  float fill;
+};
+
+// The same where all lanes share one index, counted from each lane's own base.
+struct GatherLanesTask {
+  GatherTask gather;          // index: one per vector
+  const int32_t* lane_bases;  // lanes of them per group, in floats
+  const int32_t* group;       // per vector: which group of lane bases
+};
+
+// output vector to[v] = lanes of input vector from[v] in the order of permutation[v]
+// (negative: a vector of `fill`), for every channel; lanes the permutation masks become zero.
+struct ShuffleTask {
+  int64_t channels, count;
+  const char* input;
+  char* output;
+  int64_t input_channel_stride, output_channel_stride;
+  const int32_t *from, *to, *permutation;
+  const int32_t* permutations;  // per permutation: lanes indices, then lanes masks (0 or -1)
+  float fill;
+};
+
+struct KernelTable {
+  const char* name;
+  int lanes;
+  bool (*supported)();
+  // The kernel for groups of `block_rows` rows and a tile of rows x cols output vectors whose
+  // input columns lie `stride` vectors apart; null when there is none.
+  ConvKernel (*conv)(int block_rows, int64_t stride, int64_t rows, int64_t cols);
+  void (*gemv)(const GemvTask&);        // groups of one row
+  void (*gemv_panel)(const GemvTask&);  // groups of `lanes` consecutive rows
+  void (*max_pool)(const PoolTask&);
+  void (*average)(const AverageTask&);
+  void (*elementwise)(const ElementwiseTask&);
+  void (*elementwise_flat)(const float* a, const float* b, bool relu, int64_t count, float* out);
+  void (*gather)(const GatherTask&);
+  void (*gather_lanes)(const GatherLanesTask&);
+  void (*shuffle)(const ShuffleTask&);
+};
+
+// The table `isa` stands for, as ResolveIsa in engine/program.h.
+const KernelTable& FindKernels(const std::string& isa);
+
+}  // namespace sparseprune

@@ -1,0 +1,89 @@
+// The module `sparseprune._cpu`: checks arrays, releases the GIL, calls the engine.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/program.h"
+#include "engine/shapes.h"
+#include "kernels/table.h"
+#include "python/arrays.h"
+#include "python/nodes.h"
+#include "python/threads.h"
+
+namespace py = pybind11;
+
+namespace sparseprune {
+namespace {
+
+int Lanes(const std::string& isa) { return FindKernels(isa).lanes; }
+
+std::unique_ptr<Program> MakeProgram(std::vector<Node> nodes, std::vector<ValueId> inputs,
+                                     std::vector<ValueId> outputs, const std::string& isa) {
+  Graph graph;
+  for (ValueId id : inputs) graph.value_count = std::max(graph.value_count, id + 1);
+  for (const Node& node : nodes) graph.value_count = std::max(graph.value_count, node.output + 1);
+  graph.nodes = std::move(nodes);
+  graph.inputs = std::move(inputs);
+  graph.outputs = std::move(outputs);
+  return std::make_unique<Program>(std::move(graph), isa);
+}
+
+// Every array is checked before the engine writes into the first.
+std::vector<float*> Room(const std::vector<py::array>& outputs) {
+  std::vector<float*> room;
+  for (py::array array : outputs) {
+    const std::string what = "output " + std::to_string(room.size());
+    CheckFloats(array, what);
+    if (!array.writeable()) throw py::value_error(what + " is read-only");
+    room.push_back(static_cast<float*>(array.mutable_data()));
+  }
+  return room;
+}
+
+void Run(const Program& program, const std::vector<py::array>& inputs,
+         const std::vector<py::array>& outputs, size_t threads) {
+  std::vector<TensorView> views;
+  std::vector<Shape> shapes;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    CheckFloats(inputs[i], "input " + std::to_string(i));
+    views.push_back({static_cast<const float*>(inputs[i].data()), ShapeOf(inputs[i])});
+  }
+  const std::vector<float*> room = Room(outputs);
+  for (const py::array& array : outputs) shapes.push_back(ShapeOf(array));
+  const auto place = [&](size_t i, const Shape& shape) {
+    if (shapes[i] != shape)
+      throw std::invalid_argument("output " + std::to_string(i) + " must have shape " +
+                                  ToString(shape));
+    return room[i];
+  };
+  if (room.size() != program.output_count())
+    throw py::value_error("expected " + std::to_string(program.output_count()) +
+                          " output arrays, got " + std::to_string(room.size()));
+  Threads parallel(threads);
+  py::gil_scoped_release unlocked;
+  program.Run(views, place, parallel);
+}
+
+}  // namespace
+}  // namespace sparseprune
+
+PYBIND11_MODULE(_cpu, m) {
+  using namespace sparseprune;
+  using namespace py::literals;
+  m.doc() = "Sparse networks on the CPU: the engine behind sparseprune, for NumPy arrays.";
+  m.def("available_isas", &AvailableIsas);
+  m.def("lanes", &Lanes, "isa"_a = "");
+  m.def("resolve_isa", &ResolveIsa, "isa"_a = "");
+  BindNodes(m);
+  py::class_<Program>(m, "Program")
+      .def(py::init(&MakeProgram), "nodes"_a, "inputs"_a, "outputs"_a, "isa"_a = "")
+      .def("output_shapes", &Program::OutputShapes, "inputs"_a)
+      .def("run", &Run, "inputs"_a, "outputs"_a, py::kw_only(), "threads"_a = 1);
+}

@@ -1,0 +1,96 @@
+"""Sparse networks on the CPU: the engine behind sparseprune, for NumPy arrays.
+
+Values are numbered by the caller; nodes are given in an order in which every value is made before
+it is read. Feature maps are N x C x H x W, vectors N x F, all float32 and C-contiguous (no silent
+conversion). A weight that is exactly zero is structural: it is skipped.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+_Floats = npt.NDArray[np.float32]
+_Pair = tuple[int, int]
+
+def available_isas() -> list[str]:
+    """Instruction sets this CPU can run, best first: of "avx512", "avx2", "baseline"."""
+
+def resolve_isa(isa: str = "") -> str:
+    """The one `isa` stands for; "" is SPARSEPRUNE_ISA or the best.
+
+    Raises:
+        ValueError: naming the choices, when it is unknown or not available.
+    """
+
+def lanes(isa: str = "") -> int:
+    """Floats in one vector of the instruction set."""
+
+class Node:
+    """One operation of a network."""
+
+    @property
+    def name(self) -> str:
+        """What error messages call it."""
+
+def conv(
+    name: str,
+    input: int,
+    output: int,
+    weight: _Floats,
+    bias: _Floats | None = None,
+    *,
+    stride: _Pair = (1, 1),
+    dilation: _Pair = (1, 1),
+    pad_begin: _Pair = (0, 0),
+    pad_end: _Pair = (0, 0),
+) -> Node:
+    """Convolution by `weight` [O, I, KH, KW]; pairs are (vertical, horizontal)."""
+
+def linear(
+    name: str, input: int, output: int, weight: _Floats, bias: _Floats | None = None
+) -> Node:
+    """Product x W^T + b with `weight` [O, I]."""
+
+def add(name: str, a: int, b: int, output: int) -> Node:
+    """Sum of two values of one shape."""
+
+def relu(name: str, input: int, output: int) -> Node:
+    """Larger of x and 0; a NaN stays, as in ONNX Runtime."""
+
+def max_pool(
+    name: str,
+    input: int,
+    output: int,
+    kernel: _Pair,
+    *,
+    stride: _Pair = (1, 1),
+    pad_begin: _Pair = (0, 0),
+    pad_end: _Pair = (0, 0),
+) -> Node:
+    """Largest value of each window; padding never wins.
+
+    A NaN in the window is the result, wherever it stands (ONNX Runtime may lose it).
+    """
+
+def global_average_pool(name: str, input: int, output: int, *, keep_dims: bool = True) -> Node:
+    """Mean of each map: [N, C, 1, 1], or [N, C] without `keep_dims`."""
+
+def flatten(name: str, input: int, output: int) -> Node:
+    """[N, C, H, W] to [N, C * H * W]."""
+
+class Program:
+    """A network made ready to run; validated here, planned and packed once per input shape."""
+
+    def __init__(
+        self, nodes: Sequence[Node], inputs: Sequence[int], outputs: Sequence[int], isa: str = ""
+    ) -> None:
+        """Raises ValueError naming the node that is wrong."""
+
+    def output_shapes(self, inputs: Sequence[Sequence[int]]) -> list[list[int]]:
+        """Shapes of the outputs; ValueError names the node and the shapes that do not fit."""
+
+    def run(
+        self, inputs: Sequence[_Floats], outputs: Sequence[_Floats], *, threads: int = 1
+    ) -> None:
+        """Fills `outputs`; the GIL is released, and any number of threads may run at once."""
