@@ -17,8 +17,8 @@ import torch
 from cases import Case, cpu
 
 from sparseprune import environment, exporter, measure, records
-from sparseprune.records import Row
 from sparseprune.recipe import Measure
+from sparseprune.records import Row
 from sparseprune.runtime import OnnxRunner
 
 RESULTS = Path(__file__).parent / "results"

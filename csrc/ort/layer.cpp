@@ -86,8 +86,11 @@ bool IsFlattening(const std::vector<Axis>& axes, const Shape& target) {
 std::optional<Layer> UnderstandReshape(const NodeView& node) {
   if (!node.Computes(1) || !IsMapOrVector(node, node.input(0))) return std::nullopt;
   const std::optional<Tensor> target = node.Constant(1, abi::ElementType::kInt64);
-  if (!target || target->shape.size() != 1 || node.Int("allowzero", 0) != 0) return std::nullopt;
+  if (!target || target->shape.size() != 1) return std::nullopt;
   const Shape shape(target->integers(), target->integers() + target->count());
+  // Without a zero in it the shape means the same whether zeros are allowed or not.
+  const bool zero = std::find(shape.begin(), shape.end(), 0) != shape.end();
+  if (zero && node.Int("allowzero", 0) != 0) return std::nullopt;
   if (!IsFlattening(node.axes(node.input(0)), shape)) return std::nullopt;
   return node.MakeLayer(Op::kFlatten, 1);
 }

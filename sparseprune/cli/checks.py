@@ -62,9 +62,9 @@ def bench(
     from sparseprune.recipe import Measure
 
     settings = Measure(threads=threads, batch=batch, rounds=rounds)
-    paths = {str(path): path for path in [baseline, *models]}
+    paths = assess.named([baseline, *models])
     with bar("bench") as progress:
-        rows = assess.time_files(paths, str(baseline), settings, progress)
+        rows = assess.time_files(paths, next(iter(paths)), settings, progress)
     return Outcome(rows, tables.latency(rows))
 
 

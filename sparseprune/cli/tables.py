@@ -28,7 +28,7 @@ def evaluation(rows: Sequence[Row]) -> str:
         body.append(line)
     verdicts = [row["sentence"] for row in select(rows, "verdict")]
     closing = verdicts or ["hidden loss not checked: give the masked checkpoint with --twin"]
-    return _table(head, body) + "\n".join(closing)
+    return "\n".join([_table(head, body), "", *closing])
 
 
 def latency(rows: Sequence[Row]) -> str:
@@ -37,14 +37,15 @@ def latency(rows: Sequence[Row]) -> str:
         [
             row["id"],
             f"{row['median_us']:.0f}",
-            f"{row['speedup']:.2f} ({row['speedup_low']:.2f} to {row['speedup_high']:.2f})",
+            f"{row['speedup']:.2f}",
+            f"{row['speedup_low']:.2f} to {row['speedup_high']:.2f}",
             f"{row['memory_bytes'] / 2**20:.1f}",
             f"{row['load_ms']:.0f}",
         ]
         for row in select(rows, "latency")
     ]
-    head = ["file", "median µs", "speed-up (low to high)", "memory MiB", "load ms"]
-    return _table(head, body).rstrip()
+    head = ["file", "median µs", "speed-up", "95 % interval", "memory MiB", "load ms"]
+    return _table(head, body)
 
 
 def diagnosis(found: dict[str, Any]) -> str:
@@ -71,11 +72,12 @@ def _words(value: Any) -> str:
 
 
 def _table(head: Iterable[str], body: Iterable[Sequence[str]]) -> str:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for index, title in enumerate(head):
-        table.add_column(title, justify="right" if index else "left")
+        # A name is never cut: it is what the reader looks for.
+        table.add_column(title, justify="right" if index else "left", overflow="fold")
     for line in body:
         table.add_row(*line)
     out = StringIO()
     Console(file=out, width=WIDTH).print(table)
-    return out.getvalue()
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())

@@ -1,7 +1,7 @@
 """Questions about deployed files: how good are they, does the speed-up hide a loss, how fast."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,13 @@ def evaluate_file(
         parent=PARENT if parent is not None else None,
         progress=lambda done, total, text: progress(done / total, text),
     )
+
+
+def named(paths: Sequence[Path]) -> dict[str, Path]:
+    """Paths by file name, or by path where two files share a name; each file once."""
+    unique = list(dict.fromkeys(paths))
+    names = [path.name for path in unique]
+    return {path.name if names.count(path.name) == 1 else str(path): path for path in unique}
 
 
 def time_files(

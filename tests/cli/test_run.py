@@ -51,6 +51,8 @@ def test_sparse_networks_run_on_our_provider_and_slim_ones_on_the_cpu_provider(r
     by_id = {row["id"]: row for row in records.select(rows, "network")}
     assert by_id["WT-90"]["provider"] == "SparsePruneExecutionProvider"
     assert by_id["WT-90"]["form"] == "sparse"
+    claimed = by_id["WT-90"]["claimed"]
+    assert claimed is None or claimed["nodes"] == claimed["of"] > 20
     slim = by_id["FT-70"]
     assert slim["provider"] == "CPUExecutionProvider"
     assert (slim["form"], slim["coupling"], slim["round_to"]) == ("slim", "group", 8)
