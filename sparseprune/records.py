@@ -3,11 +3,14 @@
 Every stage of a run writes one file ``records/<stage>.jsonl`` (write-then-rename, so a file that
 exists is whole); the rows of a run are the rows of all its files. The kinds and their fields:
 
-``run``         name, recipe, seed, machine, versions, data {name, digest, train, test, classes}
+``run``         name, digest (of the recipe), recipe, seed, machine, versions, notes {distribution:
+                what a reader must know of it}, data {name, digest, train, test, classes}
+``training``    id, losses (mean of each epoch), seconds
 ``network``     id, role (parent, separate, pruned), method, target_ratio, ratio (of all
                 parameters, achieved), unit, params, nonzero, flops_ratio, form (dense, sparse,
-                slim), coupling, round_to, channels, onnx (path in the run folder), onnx_bytes,
-                provider, claimed {nodes, of}, parity {max_abs, bound, images}, seed
+                slim), coupling, rule (how tied channels left), round_to, channels, onnx (path in
+                the run folder), onnx_bytes, provider, claimed {nodes, of}, parity {max_abs,
+                bound, images}, seed
 ``evaluation``  id, runner (accelerated, twin), distribution, severity, correct, total,
                 agreement (number of labels equal to the parent's), softmax_distance (mean l2 to
                 the parent's); the last two null where there is no parent
@@ -20,7 +23,6 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
 ``excess_error`` id, method, ratio, runner, value (difference in excess error, paper 1.7)
 ``latency``     id, baseline, provider, threads, batch, median_us, p10_us, p90_us, speedup,
                 speedup_low, speedup_high, noise, file_bytes, load_ms, memory_bytes
-``stage``       stage, seconds
 """
 
 import json

@@ -97,6 +97,7 @@ def _made_by(id: str) -> str:
 def describe(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
     """Write what the run is made of: recipe, data, machine, versions."""
     train_set, test_set = steps.pictures(recipe.data)
+    shown = shifts(test_set, recipe.evaluate, seed=recipe.seed)
     row = {
         "kind": "run",
         "name": recipe.name,
@@ -105,6 +106,7 @@ def describe(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
         "seed": recipe.seed,
         "machine": environment.machine(),
         "versions": environment.versions(),
+        "notes": {shift.name: shift.note for shift in shown if shift.note},
         "data": {
             "name": test_set.name,
             "digest": test_set.digest,

@@ -15,6 +15,7 @@ def entries(facts: Facts) -> list[tuple[str, str]]:
     found = [
         ("Data", _data(run.get("data"))),
         ("Shifts", _shifts(facts)),
+        ("Notes", _notes(run.get("notes"))),
         ("Machine", _machine(run.get("machine"))),
         ("Versions", _flat(run.get("versions"))),
         ("Seed", _flat(run.get("seed"))),
@@ -109,6 +110,12 @@ def _frost(textures: Any) -> str:
     return "frost with procedural textures of our own (not the original pictures)"
 
 
+def _notes(value: Any) -> str:
+    """What the data room says of single shifts; of frost the line on shifts speaks."""
+    notes = value if isinstance(value, dict) else {}
+    return "; ".join(_flat(notes[name]) for name in notes if name != "frost")
+
+
 def _noise(facts: Facts) -> str:
     values = [
         v for r in facts.latencies.values() if (v := words.number(r.get("noise"))) is not None
@@ -119,7 +126,6 @@ def _noise(facts: Facts) -> str:
 
 
 def _seconds(facts: Facts) -> str:
-    rows = select(facts.rows, "stage") or select(facts.rows, "training")
+    rows = select(facts.rows, "training")
     times = [s for r in rows if (s := words.number(r.get("seconds"))) is not None]
-    what = "all stages" if select(facts.rows, "stage") else "training and retraining"
-    return f"{words.count(sum(times))}{words.SPACE}s for {what}" if times else ""
+    return f"{words.count(sum(times))}{words.SPACE}s for training and retraining" if times else ""

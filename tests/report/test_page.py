@@ -13,7 +13,7 @@ SECTIONS = [
 ]
 KINDS = [
     *("run", "network", "evaluation", "hidden_loss", "verdict", "potential"),
-    *("recommendation", "excess_error", "latency", "stage"),
+    *("recommendation", "excess_error", "latency", "training"),
 ]
 EVALUATED = {"accuracy", "similarity", "networks"}
 NOT_EVALUATED = ["accuracy", "potential", "frontier", "hidden-loss", "similarity", "recommendation"]
@@ -136,6 +136,7 @@ def test_answer_names_ratio_speed_and_hidden_loss(html):
     assert "0 of 336\u202f000 predictions changed" in text
     assert "no further loss found: 0 of 42\u202f000 predictions changed" in text
     assert "procedural textures of our own" in text
+    assert "saturate leaves grey pictures unchanged" in text
 
 
 def test_failed_verdict_shows_at_the_top_and_in_the_table(make_run):
