@@ -23,7 +23,10 @@ _HOME = {
     "load": "sparseprune.runtime",
     "slim": "sparseprune.convert",
 }
-_MODULES = {"onnxruntime"}
+_MODULES = {
+    "onnxruntime": "sparseprune.onnxruntime",
+    "schedules": "sparseprune.prune.schedules",
+}
 __all__ = [
     "GateError",
     "InputError",
@@ -32,6 +35,7 @@ __all__ = [
     "export",
     "load",
     "onnxruntime",
+    "schedules",
     "slim",
 ]
 
@@ -40,13 +44,13 @@ if TYPE_CHECKING:
     from sparseprune.convert import slim
     from sparseprune.errors import GateError, InputError
     from sparseprune.exporter import export
-    from sparseprune.prune import Pruner
+    from sparseprune.prune import Pruner, schedules
     from sparseprune.runtime import load
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(f"sparseprune.{name}")
+        return import_module(_MODULES[name])
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module 'sparseprune' has no attribute {name!r}")

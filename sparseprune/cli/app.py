@@ -7,7 +7,7 @@ from sparseprune.cli.shell import OVERRIDES
 
 app = typer.Typer(
     name="sparseprune",
-    help="Prune a trained network, run it truly faster, and check what the speed-up hides.",
+    help="Prune a network, run it truly faster, check what the speed-up hides.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -26,7 +26,9 @@ def evaluate(
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:
-    """Evaluate an ONNX file on clean, corrupted and noisy pictures; exit 3 on hidden loss.
+    """Evaluate an ONNX file on clean and shifted pictures.
+
+    Exit code 3 means that it answers worse than its masked twin.
 
     sparseprune evaluate wt90.onnx --twin wt90.safetensors --parent parent.onnx
     """
@@ -53,7 +55,7 @@ def bench(
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:
-    """Time ONNX files against a dense baseline, interleaved in one process.
+    """Time ONNX files against a dense baseline, in turns.
 
     sparseprune bench wt90.onnx ft50.onnx --baseline parent.onnx
     """
@@ -70,7 +72,7 @@ def bench(
 
 @verb
 def doctor(as_json: Json = False, debug: Debug = False) -> Outcome:
-    """Show what this machine can run; paste it into a bug report.
+    """Show what this machine can run, for a bug report.
 
     sparseprune doctor
     """

@@ -55,7 +55,7 @@ def prune(
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:
-    """Prune a network and retrain it with the recipe that made it.
+    """Prune a network and retrain it with its recipe.
 
     sparseprune prune parent.safetensors --method WT --ratio 0.9 -o wt90.safetensors
 
@@ -115,7 +115,7 @@ def export(
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:
-    """Write a plain ONNX file, checked against the network it was made from.
+    """Write a plain ONNX file, checked against its source.
 
     sparseprune export wt90.safetensors -o wt90.onnx
     """

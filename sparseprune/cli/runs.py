@@ -19,7 +19,9 @@ def run(
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:
-    """Train, prune, make fast, evaluate, measure and report; resumes where it stopped.
+    """Do all of it, from a recipe to a report.
+
+    A run that was interrupted goes on where it stopped.
 
     Any recipe key can be overridden:
 
