@@ -1,7 +1,10 @@
 """The verbs, in the order a model travels. Each imports what it needs when it is called."""
 
+from typing import Annotated
+
 import typer
 
+from sparseprune import __version__
 from sparseprune.cli import checks, networks, runs
 from sparseprune.cli.shell import OVERRIDES
 
@@ -13,6 +16,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"sparseprune {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
 app.command(context_settings=OVERRIDES)(runs.run)
 app.command(context_settings=OVERRIDES)(networks.train)
 app.command(context_settings=OVERRIDES)(networks.prune)

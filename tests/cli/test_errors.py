@@ -142,3 +142,9 @@ def test_doctor_is_fit_for_a_bug_report():
     assert set(json.loads(call("doctor", "--json").stdout)) == {
         *("machine", "gpu", "versions", "provider")
     }
+
+
+def test_version():
+    import sparseprune
+
+    assert call("--version").stdout.strip() == f"sparseprune {sparseprune.__version__}"

@@ -1,3 +1,4 @@
+import importlib
 import time
 from functools import partial
 from pathlib import Path
@@ -26,22 +27,15 @@ class Log:
         return [event for event in self.events if event[0] != "progressed"]
 
 
-def touch(path, progress):
-    progress(0.5, "half")
-    path.write_text("x")
-
-
-def fail(error, progress):
-    raise error
-
-
-def die(progress):
-    import os
-
-    os._exit(9)
+@pytest.fixture(autouse=True)
+def actions(monkeypatch):
+    """Worker processes get this process's path, so they find the module too."""
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    return importlib.import_module("schedule_actions")
 
 
 def task(tmp_path, name, after=()):
+    touch = importlib.import_module("schedule_actions").touch
     path = tmp_path / name
     return Task(name, partial(touch, path), (path,), after)
 
@@ -67,22 +61,22 @@ def test_nothing_to_do_starts_no_process(tmp_path):
 
 
 @pytest.mark.parametrize("error", [InputError("no"), GateError("no"), RuntimeError("no")])
-def test_a_failure_ends_the_run_and_keeps_what_finished(tmp_path, error):
+def test_a_failure_ends_the_run_and_keeps_what_finished(tmp_path, actions, error):
     first = task(tmp_path, "a")
-    bad = Task("bad", partial(fail, error), (tmp_path / "bad",), ("a",))
+    bad = Task("bad", partial(actions.fail, error), (tmp_path / "bad",), ("a",))
     last = task(tmp_path, "z", ("bad",))
     with pytest.raises(type(error), match="no"):
         execute([first, bad, last], Log(), workers=1)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-def test_a_worker_that_is_killed_ends_the_run_with_a_sentence(tmp_path):
+def test_a_worker_that_is_killed_ends_the_run_with_a_sentence(tmp_path, actions):
     with pytest.raises(GateError, match=r"a worker process died .* run the same command again"):
-        execute([Task("dies", die, (tmp_path / "x",))], Log(), workers=1)
+        execute([Task("dies", actions.die, (tmp_path / "x",))], Log(), workers=1)
 
 
-def test_a_task_is_done_when_all_its_outputs_exist(tmp_path):
-    both = Task("t", partial(touch, tmp_path / "a"), (tmp_path / "a", tmp_path / "b"))
+def test_a_task_is_done_when_all_its_outputs_exist(tmp_path, actions):
+    both = Task("t", partial(actions.touch, tmp_path / "a"), (tmp_path / "a", tmp_path / "b"))
     assert not both.done()
     Path(tmp_path / "a").write_text("")
     assert not both.done()
