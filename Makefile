@@ -35,7 +35,7 @@ clean:
 .venv/%: pyproject.toml setup.py constraints.txt csrc/ort/exports.lds $(SOURCES)
 	@$(PYTHON) -c 'import sys; sys.exit("sparseprune needs Python 3.10 or newer, this is " + sys.version.split()[0] + "; set PYTHON=/path/to/python3") if sys.version_info < (3, 10) else None'
 	@echo "Setting up .venv with sparseprune[$*] (a few minutes the first time)"
-	test -d .venv || $(PYTHON) -m venv .venv
-	PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 \
-		$(BIN)/python -m pip install --quiet --editable '.[$*]'
+	test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
+	PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+		PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --editable '.[$*]'
 	@touch $@

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from sparseprune.errors import InputError
 
+# No reader looks for files of this name, so one that a killed process left behind harms nobody.
+_SUFFIX = ".tmp"
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -18,7 +21,7 @@ def replacing(path: Path) -> Iterator[Path]:
     raises, ``path`` is left as it was and the temporary file is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=_SUFFIX, dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -30,6 +33,11 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Temporary files below ``folder`` that a killed process left behind."""
+    return list(folder.rglob(f".*{_SUFFIX}"))
 
 
 def check_writable(path: Path) -> Path:

@@ -157,19 +157,17 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
         raise InputError(f"{path}: expected a readable recipe, got {error}") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path}: expected YAML, got {' '.join(str(error).split())}") from error
-    if not isinstance(document, dict):
-        raise InputError(f"{path}: expected a mapping of settings, got {type(document).__name__}")
     return parse(document, str(path), overrides)
 
 
-def parse(
-    document: Mapping[str, Any], source: str, overrides: Mapping[str, Any] | None = None
-) -> Recipe:
+def parse(document: Any, source: str, overrides: Mapping[str, Any] | None = None) -> Recipe:
     """Check a mapping and make a recipe of it; ``source`` names it in errors.
 
     Raises:
         InputError: names the first wrong key, what was expected and what came.
     """
+    if not isinstance(document, Mapping):
+        raise InputError(f"{source}: expected a mapping of settings, got {document!r:.60}")
     settings = copy.deepcopy(dict(document))
     for key, value in (overrides or {}).items():
         _lay(settings, key, value)

@@ -3,7 +3,7 @@ import hashlib
 import pytest
 
 from sparseprune.errors import InputError
-from sparseprune.files import check_writable, replacing, sha256
+from sparseprune.files import check_writable, leftovers, replacing, sha256
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -52,3 +52,12 @@ def test_check_writable(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cannot write in .*file; choose a folder"):
         check_writable(tmp_path / "file" / "a")
+
+
+def test_what_a_killed_process_leaves_is_read_by_nobody(tmp_path):
+    path = tmp_path / "records" / "a.jsonl"
+    with replacing(path) as temporary:
+        temporary.write_text("{")
+        (orphan := temporary.with_name(temporary.name.replace("a.", "b."))).write_text("{")
+    assert leftovers(tmp_path) == [orphan]
+    assert list(path.parent.glob("*.jsonl")) == [path]

@@ -67,9 +67,9 @@ def test_each_mistake_is_named(change, sentence):
     ("text", "sentence"),
     [
         ("seed: 1", "missing key 'prune'; add it"),
-        ("- a\n- b", "expected a mapping of settings, got list"),
+        ("- a\n- b", "expected a mapping of settings, got \\['a'"),
         ("a: [", "expected YAML, got"),
-        ("", "expected a mapping of settings, got NoneType"),
+        ("", "expected a mapping of settings, got None"),
     ],
 )
 def test_each_bad_file_is_named(tmp_path, text, sentence):

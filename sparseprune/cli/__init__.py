@@ -1,5 +1,6 @@
 """The command line: parse, call, show. Nothing imports it."""
 
+import signal
 import sys
 
 
@@ -14,4 +15,6 @@ def main() -> None:
             f"sparseprune: the command line needs {error.name}, which is not installed; "
             "run: pip install 'sparseprune[all]'"
         )
+    # A terminated run lets go of its workers as an interrupted one does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     app()

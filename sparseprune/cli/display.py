@@ -15,6 +15,7 @@ class Display:
         self._total = total
         self._ended = 0
         self._lines: dict[str, TaskID] = {}
+        self._finished: set[str] = set()
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
@@ -45,12 +46,15 @@ class Display:
 
     def progressed(self, name: str, fraction: float, text: str) -> None:
         """Show how far a running task is."""
+        if name in self._finished:  # a message that was overtaken by the end of its task
+            return
         if name not in self._lines:
             self._lines[name] = self._progress.add_task(f"  {name}", total=100, text="")
         self._progress.update(self._lines[name], completed=round(100 * fraction), text=text)
 
     def finished(self, name: str, seconds: float) -> None:
         """Leave one line behind."""
+        self._finished.add(name)
         line = self._lines.pop(name, None)
         if line is not None:
             self._progress.remove_task(line)

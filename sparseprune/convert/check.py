@@ -5,30 +5,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import nn
 
 from sparseprune.errors import GateError
 
 Array = npt.NDArray[Any]
 # float32 [N, ...] to logits [N, classes]; a Runner's ``predict`` is one.
 Predict = Callable[[Array], Array]
-
-
-def predictor(model: nn.Module) -> Predict:
-    """``model`` as a function of arrays, in eval mode while it runs, without gradients."""
-
-    def predict(batch: Array) -> Array:
-        training = model.training
-        model.eval()
-        try:
-            with torch.no_grad():
-                logits: Array = model(torch.tensor(batch)).cpu().numpy()
-        finally:
-            model.train(training)
-        return logits
-
-    return predict
 
 
 def parity(

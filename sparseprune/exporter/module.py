@@ -16,6 +16,7 @@ from sparseprune.exporter.probe import Batch, as_pictures, enough
 from sparseprune.exporter.translate import translate
 from sparseprune.exporter.zeros import check_zeros
 from sparseprune.formats import checkpoint
+from sparseprune.formats.finite import check_finite
 from sparseprune.runtime import OnnxRunner, TorchRunner
 
 
@@ -30,7 +31,7 @@ def export(
 ) -> dict[str, Any]:
     """See :func:`sparseprune.export`."""
     pictures = as_pictures(example_inputs)
-    check_finite(model)
+    check_finite(model.state_dict())
     proto = translate(model, torch.from_numpy(pictures))
     provenance.strip(proto)
     check_zeros(model, proto)
@@ -48,21 +49,6 @@ def export(
     provenance.stamp(proto, {**origin, **entries, "parity": parity})
     destination.write(proto, path)
     return parity
-
-
-def check_finite(model: nn.Module) -> None:
-    """Refuse weights that training has spoilt.
-
-    Raises:
-        InputError: names the first tensor with NaN or infinity.
-    """
-    for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            bad = int((~torch.isfinite(tensor)).sum())
-            raise InputError(
-                f"{name}: expected finite weights, got {bad} NaN or infinite of {tensor.numel()}; "
-                "train again, with a lower learning rate if training diverged"
-            )
 
 
 def limit(model: nn.Module, probe: Batch, bound: float | None) -> npt.ArrayLike:

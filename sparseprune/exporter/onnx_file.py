@@ -1,7 +1,7 @@
 """ONNX file -> ONNX file: any tool's model, checked, with our provenance added."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,11 +71,22 @@ def load(source: Path) -> onnx.ModelProto:
 
 def _check_whole(source: Path, proto: onnx.ModelProto) -> None:
     """A path inside a model may point anywhere on this machine: none is followed."""
-    if any(t.data_location == onnx.TensorProto.EXTERNAL for t in proto.graph.initializer):
+    if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(proto)):
         raise InputError(
             f"{source}: expected the weights inside the file, got external data; "
             "save the model as one file"
         )
+
+
+def _tensors(message: Any) -> Iterator[onnx.TensorProto]:
+    """Every tensor in a model: initializers, attributes, those of subgraphs and functions."""
+    if isinstance(message, onnx.TensorProto):
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                yield from _tensors(part)
 
 
 def _probe(reference: OnnxRunner, example_inputs: object) -> Batch:

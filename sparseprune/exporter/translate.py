@@ -12,7 +12,7 @@ import onnx
 import torch
 from torch import nn
 
-from sparseprune.errors import InputError
+from sparseprune.errors import InputError, first_line
 
 # The newest operator set whose operators our execution provider and ONNX Runtime 1.23 both know.
 OPSET = 20
@@ -71,7 +71,7 @@ def _try(model: nn.Module, example: torch.Tensor, where: _Where) -> None:
     except Exception as error:
         raise InputError(
             f"the model does not accept example_inputs of shape {list(example.shape)}: "
-            f"{where} said {_first_line(error)!r}; give a batch it was trained for"
+            f"{where} said {first_line(error)!r}; give a batch it was trained for"
         ) from error
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
         found = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
@@ -90,7 +90,7 @@ def _capture(
         if "Constraints violated" in str(error):
             raise InputError(_BATCH_FIXED.format("batches of one size only")) from error
         raise InputError(
-            f"{where} cannot be exported: {_first_line(error)}; "
+            f"{where} cannot be exported: {first_line(error)}; "
             "rewrite it without decisions that depend on the values it sees"
         ) from error
 
@@ -127,7 +127,7 @@ def _untranslated(program: torch.export.ExportedProgram, error: BaseException) -
             stack = list(node.meta.get("nn_module_stack", {}).values())
             layer = stack[-1][0] if stack else ""
             return f"layer {layer!r}: operator {node.target} has no ONNX counterpart"
-    return f"the model has no ONNX counterpart: {_first_line(causes[-1])}"
+    return f"the model has no ONNX counterpart: {first_line(causes[-1])}"
 
 
 def _check_output(proto: onnx.ModelProto) -> None:
@@ -136,11 +136,6 @@ def _check_output(proto: onnx.ModelProto) -> None:
     if len(dims) != 2 or dims[0].dim_param != "batch" or not dims[1].HasField("dim_value"):
         found = [dim.dim_param or dim.dim_value for dim in dims]
         raise InputError(_BATCH_FIXED.format(found))
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__).rstrip(".")
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import torch
 
 from sparseprune.errors import InputError
 from sparseprune.formats import container
+from sparseprune.formats.finite import check_finite
 
 KIND = "checkpoint"
 DTYPES = (
@@ -87,9 +88,4 @@ def _check(path: Path, state: Mapping[str, torch.Tensor]) -> None:
                 f"{path}: tensor {name!r}: expected one of {known}, got "
                 f"{str(tensor.dtype).removeprefix('torch.')}; convert it first"
             )
-        bad = int(tensor.numel() - torch.isfinite(tensor).sum())
-        if bad:
-            raise InputError(
-                f"{path}: tensor {name!r}: expected finite values, got {bad} NaN or infinite of "
-                f"{tensor.numel()}; train again, with a lower learning rate if training diverged"
-            )
+    check_finite(state, f"{path}: ")

@@ -80,20 +80,6 @@ def of_zeros(model: nn.Module) -> Masks:
     }
 
 
-def count(masks: Masks) -> tuple[int, int]:
-    """Entries kept and all entries, over the masked parameters."""
-    return (
-        sum(int(mask.sum()) for mask in masks.values()),
-        sum(mask.numel() for mask in masks.values()),
-    )
-
-
-def density(masks: Masks) -> float:
-    """Kept entries over all entries of the masked parameters; 1 when nothing is masked."""
-    kept, total = count(masks)
-    return kept / total if total else 1.0
-
-
 def save(path: Path, masks: Masks) -> None:
     """Write ``masks`` to ``path``: eight entries to a byte, first entry in the highest bit."""
     packed = {

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import fx, nn
 
-from sparseprune.errors import InputError
+from sparseprune.errors import InputError, first_line
 from sparseprune.graph.flow import OUTPUT, Flow
 from sparseprune.graph.groups import Group, assemble
 from sparseprune.graph.steps import Shapes, Step, read
@@ -129,14 +129,14 @@ def _symbolic(model: nn.Module) -> fx.GraphModule:
         copied = copy.deepcopy(model).eval()
     except RuntimeError as error:
         raise InputError(
-            f"expected a model that can be copied, got: {_first_line(error)}; after "
+            f"expected a model that can be copied, got: {first_line(error)}; after "
             "torch.nn.utils.prune call torch.nn.utils.prune.remove on every pruned layer"
         ) from error
     try:
         return fx.symbolic_trace(copied)
     except Exception as error:  # forward methods may raise anything
         raise InputError(
-            f"expected a model torch.fx can trace, got: {_first_line(error)}; "
+            f"expected a model torch.fx can trace, got: {first_line(error)}; "
             "take decisions that depend on values out of its forward method"
         ) from error
 
@@ -149,12 +149,8 @@ def _run(traced: fx.GraphModule, inputs: tuple[torch.Tensor, ...]) -> None:
     except Exception as error:  # forward methods may raise anything
         shapes = ", ".join(str(tuple(x.shape)) for x in inputs)
         raise InputError(
-            f"expected example_inputs the model accepts, got shape {shapes}: {_first_line(error)}"
+            f"expected example_inputs the model accepts, got shape {shapes}: {first_line(error)}"
         ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _output_layers(steps: Sequence[Step]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from sparseprune.data.shifts import shifts
 from sparseprune.errors import InputError
 from sparseprune.evaluate import Pair
 from sparseprune.pipeline import steps
-from sparseprune.pipeline.schedule import Progress
+from sparseprune.pipeline.schedule import Progress, counted
 from sparseprune.recipe import Measure, Recipe
 from sparseprune.records import Row
 from sparseprune.runtime import OnnxRunner, Runner
@@ -36,7 +36,11 @@ def settings(model: OnnxRunner, given: Path | None, overrides: Mapping[str, Any]
             f"{model.name}: expected a file made by 'sparseprune export', found no recipe in its "
             "metadata; say which data to evaluate on with --recipe"
         )
-    return recipe.parse(json.loads(text), f"{model.name}: its recipe", overrides)
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError:
+        document = text
+    return recipe.parse(document, f"{model.name}: its recipe", overrides)
 
 
 def evaluate_file(
@@ -56,7 +60,7 @@ def evaluate_file(
         test.labels,
         networks,
         parent=PARENT if parent is not None else None,
-        progress=lambda done, total, text: progress(done / total, text),
+        progress=counted(progress),
     )
 
 
@@ -72,22 +76,18 @@ def time_files(
     baseline: str,
     settings: Measure,
     progress: Progress,
-    pictures: Batch | None = None,
 ) -> list[Row]:
     """``latency`` rows of ONNX files, timed in turns with the ``baseline`` among them.
 
-    ``pictures`` [N, C, H, W] default to seeded noise of the baseline's input shape: the time of a
-    network does not depend on what it sees.
+    They see seeded noise: the time of a network does not depend on its pictures.
     """
     runners = {id: OnnxRunner(path, threads=settings.threads) for id, path in paths.items()}
-    if pictures is None:
-        pictures = _noise(runners[baseline], settings.batch)
     return measure.latency(
         runners,
         baseline,
-        pictures,
+        _noise(runners[baseline], settings.batch),
         settings,
-        progress=lambda done, total, text: progress(done / total, text),
+        progress=counted(progress),
     )
 
 

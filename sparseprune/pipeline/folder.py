@@ -8,13 +8,13 @@ from pathlib import Path
 
 from sparseprune import recipe as recipes
 from sparseprune.errors import InputError
-from sparseprune.files import replacing
+from sparseprune.files import leftovers, replacing
 from sparseprune.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Paths of a run. Names of networks ("parent", "WT-0.90") are file names too."""
+    """Paths of a run. Names of networks ("parent", "WT-90") are file names too."""
 
     root: Path
 
@@ -64,7 +64,7 @@ def prepare(root: Path, recipe: Recipe) -> RunFolder:
                 f"another ({found.digest()}); give another --out or remove the folder"
             )
         return folder
-    if root.exists() and any(root.iterdir()):
+    if root.exists() and set(root.iterdir()) - set(leftovers(root)):
         raise InputError(f"{root}: expected an empty or a run folder; give another --out")
     with replacing(folder.recipe) as temporary:
         temporary.write_text(recipe.to_yaml(), encoding="utf-8")
@@ -86,4 +86,6 @@ def writing(folder: RunFolder) -> Iterator[None]:
             raise InputError(
                 f"{folder.root}: another process is working on this run; wait for it to end"
             ) from None
+        for file in leftovers(folder.root):
+            file.unlink()
         yield

@@ -47,7 +47,7 @@ def networks(recipe: Recipe) -> list[Network]:
     for pruning in recipe.prune:
         source = PARENT
         for target in pruning.ratios:
-            name = f"{pruning.method}-{100 * target:g}"
+            name = f"{pruning.method}-{100 * target:.10g}"
             found.append(Network(name, "pruned", recipe.seed, source, pruning, target))
             source = name
     return found

@@ -23,6 +23,12 @@ from sparseprune.errors import GateError
 Progress = Callable[[float, str], None]  # fraction done (0 to 1), a few words
 _Message = tuple[str, float, str]  # task, fraction done (0: just started), words
 
+
+def counted(progress: Progress) -> Callable[[int, int, str], None]:
+    """``progress`` for those who count: called with things done, of how many, a few words."""
+    return lambda done, total, text: progress(done / total, text)
+
+
 # How often the display is refreshed while tasks run, in seconds.
 _TICK = 0.1
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from sparseprune import environment, evaluate, measure, records, report
+from sparseprune import prune as prune_room
 from sparseprune.data import normalise
 from sparseprune.data.shifts import shifts
 from sparseprune.errors import InputError
@@ -17,7 +18,7 @@ from sparseprune.formats import mask
 from sparseprune.pipeline import steps
 from sparseprune.pipeline.folder import RunFolder
 from sparseprune.pipeline.networks import PARENT, SEPARATE, Network, networks
-from sparseprune.pipeline.schedule import Progress, Task
+from sparseprune.pipeline.schedule import Progress, Task, counted
 from sparseprune.recipe import Recipe
 from sparseprune.records import Row
 from sparseprune.runtime import OnnxRunner
@@ -63,8 +64,14 @@ def _shown(recipe: Recipe) -> list[str]:
         InputError: one of them cannot be made, or ``report.must_hold`` names one that is not shown.
     """
     learn, test = steps.pictures(recipe.data)
-    with torch.device("meta"):  # no memory, no work
-        steps.network(recipe, learn)
+    model, spec = steps.network(recipe, learn)
+    for pruning in recipe.prune:
+        prune_room.check(model, torch.zeros(2, *spec["input_shape"]), pruning)
+    if recipe.measure.batch > len(test.labels):
+        raise InputError(
+            f"measure.batch: expected at most the {len(test.labels)} test pictures, "
+            f"got {recipe.measure.batch}"
+        )
     shown = [shift.name for shift in shifts(test, recipe.evaluate, seed=recipe.seed)]
     wanted = recipe.report.must_hold
     unknown = [] if wanted == "all" else [name for name in wanted if name not in shown]
@@ -179,7 +186,7 @@ def evaluate_shift(folder: RunFolder, recipe: Recipe, index: int, progress: Prog
         np.asarray(test.labels),
         pairs,
         parent=PARENT,
-        progress=lambda done, total, text: progress(done / total, text),
+        progress=counted(progress),
     )
     kept = [row for row in rows if row["kind"] != "verdict"]
     records.write(folder.records(f"evaluation-{index:02}-{shift.name}"), kept)
@@ -211,7 +218,7 @@ def time_all(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
         PARENT,
         normalise(test.images[:count], test),
         recipe.measure,
-        progress=lambda done, total, text: progress(done / total, text),
+        progress=counted(progress),
     )
     records.write(folder.records("latency"), rows)
 

@@ -1,7 +1,7 @@
 """One step each: values in, new values out. The verbs and the stages of a run both call these."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,9 @@ from sparseprune.formats import checkpoint as checkpoints
 from sparseprune.formats import mask
 from sparseprune.formats.checkpoint import Checkpoint
 from sparseprune.formats.mask import Masks
+from sparseprune.pipeline.schedule import Progress
 from sparseprune.recipe import Data, Prune, Recipe, Train, parse
 from sparseprune.records import Row
-
-Progress = Callable[[float, str], None]
 
 
 @functools.lru_cache(maxsize=1)
@@ -73,7 +72,7 @@ def prune_network(
     """
     learn, _ = pictures(recipe.data)
     model = models.load(source)
-    dense = prune.Counts(**source.meta["dense"])
+    dense = _counts(source, "dense")
     mask.apply(model, prune.cycle(model, example(source), settings, target, dense))
     masks = mask.of_zeros(model)
     losses = _fit(model, learn, recipe.retrain, source.meta["seed"], masks, progress)
@@ -126,6 +125,8 @@ def export_network(source: Checkpoint, path: Path, provider: str = "auto") -> Ro
     """Write the ONNX file to deploy, with its provenance, and return what parity was found."""
     meta = source.meta
     provenance = {key: meta[key] for key in _PROVENANCE if meta.get(key) is not None}
+    # "versions" are those of the exporting tools; the training may have seen others.
+    provenance["training_versions"] = meta.get("versions")
     provenance["source"] = checkpoints.digest(source.state)
     model = models.load(source)
     _, test = pictures(recipe_of(source).data)
@@ -139,7 +140,7 @@ def export_network(source: Checkpoint, path: Path, provider: str = "auto") -> Ro
 _PARITY_IMAGES = 128
 _PROVENANCE = (
     *("method", "form", "target_ratio", "ratio", "unit", "coupling", "round_to", "seed"),
-    *("data", "versions", "recipe"),
+    *("data", "recipe"),
 )
 
 
@@ -188,7 +189,7 @@ def describe(source: Checkpoint) -> Row:
     """What there is to say of a checkpoint: fields of its ``network`` row."""
     keys = ("method", "form", "target_ratio", "ratio", "unit", "coupling", "round_to")
     found = {key: source.meta.get(key) for key in keys}
-    dense, counts = (prune.Counts(**source.meta[key]) for key in ("dense", "counts"))
+    dense, counts = _counts(source, "dense"), _counts(source, "counts")
     slimmed = source.meta.get("slim", {})
     return {
         **found,
@@ -198,6 +199,17 @@ def describe(source: Checkpoint) -> Row:
         "rule": slimmed.get("rule"),
         "channels": slimmed.get("channels"),
     }
+
+
+def _counts(source: Checkpoint, key: str) -> prune.Counts:
+    """Counts that ``train_network`` or ``prune_network`` wrote down."""
+    try:
+        return prune.Counts(**source.meta[key])
+    except (KeyError, TypeError):
+        raise InputError(
+            f"expected a checkpoint made by 'sparseprune train' or 'prune', found no "
+            f"{key!r} counts in its metadata; make it again"
+        ) from None
 
 
 def _parameters(source: Checkpoint) -> list[torch.Tensor]:

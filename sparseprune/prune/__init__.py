@@ -3,7 +3,7 @@
 from sparseprune.prune.accounting import UNITS, Counts, count, ratio, ratios
 from sparseprune.prune.pruner import Pruner, Round
 from sparseprune.prune.schedules import Geometric, Iterative, OneShot, Schedule
-from sparseprune.prune.step import METHODS, advance, counts, cycle
+from sparseprune.prune.step import METHODS, advance, check, counts, cycle
 from sparseprune.prune.task import Method, Task
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Schedule",
     "Task",
     "advance",
+    "check",
     "count",
     "counts",
     "cycle",

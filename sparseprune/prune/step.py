@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from sparseprune.errors import InputError
+from sparseprune.formats.finite import check_finite
 from sparseprune.formats.mask import Masks
 from sparseprune.graph import ExampleInputs, NetworkGraph, trace
 from sparseprune.prune import filters, weights
@@ -54,11 +55,20 @@ def counts(model: nn.Module, example_inputs: ExampleInputs) -> Counts:
     return count(parameters_of(model, graph), graph)
 
 
+def check(model: nn.Module, example_inputs: ExampleInputs, settings: Prune) -> None:
+    """Raise what pruning ``model`` to the last of the ratios would; for before the training.
+
+    Raises:
+        InputError: see ``cycle``.
+    """
+    cycle(model, example_inputs, settings, settings.ratios[-1])
+
+
 def advance(
     parameters: Parameters, graph: NetworkGraph, settings: Prune, target: float, dense: Counts
 ) -> Masks:
     """The part of ``cycle`` behind tracing; raises as it does."""
-    _check_finite(parameters)
+    check_finite(parameters)
     now = count(parameters, graph)
     unit = settings.unit
     here = ratio(now, dense, unit)
@@ -109,12 +119,3 @@ def _warn_of_collapse(parameters: Parameters, graph: NetworkGraph) -> None:
     for layer in graph.layers:
         if not bool(parameters[f"{layer.name}.weight"].any()):
             log.warning("layer %r has no weights left; what it computes is constant", layer.name)
-
-
-def _check_finite(parameters: Parameters) -> None:
-    for name, parameter in parameters.items():
-        if not bool(torch.isfinite(parameter).all()):
-            raise InputError(
-                f"parameter {name!r}: expected finite values, got NaN or infinity; "
-                "start from a network whose training did not diverge"
-            )

@@ -17,6 +17,10 @@ def prune(parameters: Parameters, task: Task) -> Masks:
     biases and BatchNorm use of it. Equal magnitudes are kept from the first layer, first entry on.
     Weights that are zero already stay pruned, so masks only shrink from step to step.
 
+    The study goes on to zero parameters whose gradient has vanished (section 2.2, step 3) and
+    corrects the budget for them. That is left out here: what remains of a filter without weights
+    is its bias and BatchNorm, a thousandth of the parameters, and counts stay exact.
+
     Raises:
         InputError: the unit is "channels", or what may not be pruned uses up the budget.
     """

@@ -45,4 +45,6 @@ def _checkpoint(path: Path, threads: int | None) -> TorchRunner:
             f"{path}: running a checkpoint needs torch ({error}); "
             "install sparseprune[train] or give the .onnx file"
         ) from error
-    return TorchRunner(models.load(checkpoint.load(path)), threads=threads, path=path)
+    found = checkpoint.load(path)
+    shape = found.model.get("input_shape")
+    return TorchRunner(models.load(found), threads=threads, path=path, input_shape=shape)

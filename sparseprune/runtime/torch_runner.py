@@ -1,7 +1,7 @@
 """Run a torch module: the masked dense twin that an accelerated network is compared with."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sparseprune.runtime.runner import Batch, as_batch
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
 # Pictures per forward pass: 2 000 pictures take 169 to 181 ms at 125 or 250 a pass and 219 ms at
@@ -32,15 +33,25 @@ class TorchRunner:
         threads: int | None = None,
         name: str | None = None,
         path: Path | None = None,
+        input_shape: Sequence[int] | None = None,
     ) -> None:
-        """Copy ``model``; ``threads`` of None keeps torch's own setting."""
+        """Copy ``model``.
+
+        Args:
+            model: a classifier.
+            threads: None keeps torch's own setting.
+            name: how messages call it; its path or class if None.
+            path: the file it comes from.
+            input_shape: [C, H, W] it takes; None lets any shape through to the model.
+        """
         import torch
 
         self.path = path
         self.name = name or (str(path) if path else type(model).__name__)
         self.threads = threads
+        self._shape = input_shape
         self._model = copy.deepcopy(model).eval()
-        self._model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._lay_out(torch.channels_last)
         first = next(iter(self._model.parameters()), None)
         self._device = first.device if first is not None else torch.device("cpu")
 
@@ -48,20 +59,38 @@ class TorchRunner:
         """Logits [N, classes] of normalised pictures [N, C, H, W], both float32.
 
         Raises:
-            InputError: the batch is not an array of floats, or empty.
+            InputError: the batch is not an array of floats, is empty, or has another shape.
         """
         import torch
 
-        sizes = batch.shape[1:] if isinstance(batch, np.ndarray) else ()
+        sizes = self._shape
+        if sizes is None:
+            sizes = batch.shape[1:] if isinstance(batch, np.ndarray) else ()
         pictures = torch.from_numpy(as_batch(batch, sizes, self.name))
-        layout = torch.channels_last if pictures.ndim == 4 else torch.contiguous_format
+        if pictures.ndim != 4:
+            self._lay_out(torch.contiguous_format)
         with torch.inference_mode(), _threads(self.threads):
-            parts = [
-                self._model(part.to(self._device).contiguous(memory_format=layout)).float().cpu()
-                for part in torch.split(pictures, _PICTURES)
-            ]
+            parts = [self._forward(part) for part in torch.split(pictures, _PICTURES)]
         logits: Batch = torch.cat(parts).numpy()
         return logits
+
+    def _forward(self, part: "torch.Tensor") -> "torch.Tensor":
+        import torch
+
+        part = part.to(self._device)
+        try:
+            logits: torch.Tensor = self._model(part.contiguous(memory_format=self._layout))
+            return logits.float().cpu()
+        except RuntimeError:
+            if self._layout == torch.contiguous_format:
+                raise
+            # A forward method that calls view() needs the default layout.
+            self._lay_out(torch.contiguous_format)
+            return self._forward(part)
+
+    def _lay_out(self, layout: "torch.memory_format") -> None:
+        self._layout = layout
+        self._model.to(memory_format=layout)  # type: ignore[call-overload]
 
 
 @contextmanager

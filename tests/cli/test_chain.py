@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from sparseprune.formats import checkpoint, mask
@@ -81,3 +83,20 @@ def test_overrides_reach_the_retraining(chain):
         *("--retrain.epochs", "2"),
     )
     assert len(checkpoint.load(chain.folder / "longer.safetensors").meta["losses"]) == 2
+
+
+def test_a_twin_of_another_kind_is_refused(chain):
+    chain("train", "small.yaml", "-o", "wide.safetensors", "--model.name", "vgg8")
+    other = checkpoint.load(chain.folder / "wide.safetensors")
+    spec = {**other.model, "input_shape": [1, 32, 32]}
+    checkpoint.save(chain.folder / "odd.safetensors", dataclasses.replace(other, model=spec))
+    done = chain("evaluate", "wt.onnx", "--twin", "odd.safetensors", code=2)
+    assert "expected" in done.stderr
+
+
+def test_a_checkpoint_without_counts_is_refused(chain):
+    known = checkpoint.load(chain.folder / "parent.safetensors")
+    meta = {key: value for key, value in known.meta.items() if key != "dense"}
+    checkpoint.save(chain.folder / "bare.safetensors", dataclasses.replace(known, meta=meta))
+    done = chain("prune", "bare.safetensors", "--ratio", "0.5", "-o", "no.safetensors", code=2)
+    assert "found no 'dense' counts" in done.stderr

@@ -7,6 +7,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from sparseprune import models
 from sparseprune.cli.app import app
 from sparseprune.formats import checkpoint
 
@@ -42,6 +43,10 @@ def recipe(tmp_path):
         (["--model.name", "resnet9"], "resnet9"),
         (["--evaluate.corruptions", "[fogg]"], "fogg"),
         (["--report.must_hold", "[rain]"], "rain"),
+        (["--measure.batch", "21"], "measure.batch: expected at most the 20 test pictures"),
+        (["--prune.0.unit", "channels"], "WT removes single weights"),
+        (["--prune.0.ratios", "[0.999]"], "target params 0.999"),
+        (["--prune.0.ignored_layers", "[stem]"], "ignored_layers: expected 'stem' to match"),
     ],
 )
 def test_bad_recipes(recipe, tmp_path, arguments, sentence):
@@ -96,6 +101,19 @@ def test_an_onnx_file_without_a_recipe(tmp_path):
     onnx.save(model, tmp_path / "plain.onnx")
     stderr = fails("evaluate", tmp_path / "plain.onnx")
     assert "found no recipe in its metadata" in stderr
+
+
+def test_a_checkpoint_of_another_maker(tmp_path):
+    model = models.build("resnet8", input_shape=(1, 28, 28), classes=10)
+    spec = {"name": "resnet8", "options": {}, "input_shape": [1, 28, 28], "classes": 10}
+    path = tmp_path / "foreign.safetensors"
+    for meta, sentence in (
+        ({}, "found no recipe in it"),
+        ({"recipe": "x"}, "expected a mapping of settings, got 'x'"),
+    ):
+        checkpoint.save(path, checkpoint.Checkpoint(spec, model.state_dict(), meta))
+        stderr = fails("prune", path, "--ratio", "0.5", "-o", tmp_path / "y.safetensors")
+        assert sentence in stderr
 
 
 def test_errors_are_json_too(tmp_path):

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
 from sparseprune.convert import check
 from sparseprune.errors import GateError
@@ -47,15 +45,3 @@ def test_answers_that_are_no_numbers_fail(bad):
 def test_other_shapes_fail():
     with pytest.raises(GateError, match=r"expected logits of shape \(3, 2\), got \(3, 1\)"):
         check.parity(answering(LOGITS), answering(LOGITS[:, :1]), INPUTS, 1.0)
-
-
-def test_a_predictor_runs_in_eval_mode_and_leaves_the_mode():
-    model = nn.Sequential(nn.Dropout(0.9), nn.Flatten(), nn.Linear(4, 2)).train()
-    batch = np.ones((3, 1, 2, 2), dtype=np.float32)
-    batch.flags.writeable = False
-    predict = check.predictor(model)
-    assert np.array_equal(predict(batch), predict(batch))
-    assert model.training
-    with torch.no_grad():
-        expected = model.eval()(torch.ones(3, 1, 2, 2)).numpy()
-    assert np.array_equal(predict(batch), expected)

@@ -14,6 +14,7 @@ from sparseprune import models
 from sparseprune.convert import bounds, check, slim
 from sparseprune.errors import InputError
 from sparseprune.formats.checkpoint import Checkpoint
+from sparseprune.runtime import TorchRunner
 
 NARROW = {"vgg16": {"width": 8}, "resnet20": {"width": 8}}
 
@@ -21,7 +22,7 @@ NARROW = {"vgg16": {"width": 8}, "resnet20": {"width": 8}}
 def assert_equal(twin: nn.Module, slimmed: nn.Module, inputs: torch.Tensor) -> None:
     """Both networks answer alike within the computed rounding error."""
     bound = bounds.difference(twin, inputs)
-    check.parity(check.predictor(twin), check.predictor(slimmed), inputs.numpy(), bound)
+    check.parity(TorchRunner(twin).predict, TorchRunner(slimmed).predict, inputs.numpy(), bound)
     # The gate can fail: the bound stays far below the logits themselves.
     with torch.no_grad():
         assert bound.max() < 0.05 * twin(inputs).abs().max()

@@ -200,5 +200,7 @@ def test_nothing_is_printed_or_logged(model, pictures, tmp_path, capfd, caplog):
 def test_nan_weights_are_named(model, pictures, tmp_path):
     with torch.no_grad():
         model.body[0].weight[0, 0, 0, 0] = float("nan")
-    with pytest.raises(InputError, match=r"body\.0\.weight: expected finite weights, got 1 NaN"):
+    with pytest.raises(
+        InputError, match=r"tensor 'body\.0\.weight': expected finite values, got 1 NaN"
+    ):
         exporter.export(model, tmp_path / "net.onnx", example_inputs=pictures)

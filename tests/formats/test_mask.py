@@ -91,12 +91,6 @@ def test_of_zeros_reads_back_what_apply_wrote():
     assert all(torch.equal(found[name], kept) for name, kept in first_row_dead().items())
 
 
-def test_count_and_density():
-    assert mask.count(first_row_dead()) == (36 + 2, 54 + 3)
-    assert mask.density(first_row_dead()) == 38 / 57
-    assert mask.density({}) == 1.0
-
-
 shapes = st.lists(st.integers(1, 7), max_size=4)
 
 

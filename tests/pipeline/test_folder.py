@@ -37,3 +37,11 @@ def test_one_writer_at_a_time(tmp_path):
         pass
     with folder.writing(place):
         pass
+
+
+def test_what_a_killed_process_left_is_no_obstacle_and_goes(tmp_path):
+    orphan = tmp_path / ".recipe.yaml.x1.tmp"
+    orphan.write_text("half")
+    place = folder.prepare(tmp_path, SETTINGS)
+    with folder.writing(place):
+        assert not orphan.exists()

@@ -87,7 +87,7 @@ def test_weights_that_are_not_finite(residual, value):
     model = residual()
     with torch.no_grad():
         model.norm1.bias[0] = value
-    with pytest.raises(InputError, match=r"parameter 'norm1\.bias': expected finite values"):
+    with pytest.raises(InputError, match=r"tensor 'norm1\.bias': expected finite values"):
         cycle(model, residual.inputs, settings(), 0.5)
 
 

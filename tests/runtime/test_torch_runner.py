@@ -63,3 +63,24 @@ def test_bad_batches_are_refused(model):
         TorchRunner(model).predict(np.zeros((1, 3, 4, 4), np.int64))
     with pytest.raises(InputError, match="N >= 1"):
         TorchRunner(model).predict(np.zeros((0, 3, 4, 4), np.float32))
+
+
+def test_a_forward_that_calls_view_runs_too():
+    class Viewer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(1, 3, 3)
+
+        def forward(self, x):
+            return self.conv(x).view(x.shape[0], -1)
+
+    model, batch = Viewer(), np.ones((2, 1, 5, 5), np.float32)
+    with torch.no_grad():
+        expected = model(torch.from_numpy(batch)).numpy()
+    assert np.allclose(TorchRunner(model).predict(batch), expected, atol=1e-5)
+
+
+def test_the_shape_of_a_checkpoint_is_checked():
+    runner = TorchRunner(nn.Flatten(), input_shape=[1, 4, 4])
+    with pytest.raises(InputError, match="expected"):
+        runner.predict(np.ones((2, 1, 5, 5), np.float32))
