@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/arithmetic.h"
 #include "engine/conv.h"
 
 namespace sparseprune {
@@ -118,7 +119,7 @@ void PlanBuilder::AddAverage(const Step& step) {
     tiled.flat = false;
     tiled.lanes = kernels_.lanes;
     if (!mode_.images_in_lanes) tiled.grid = {kernels_.lanes, 1};
-    tiled.tile_h = (tiled.height + tiled.grid.y - 1) / tiled.grid.y;
+    tiled.tile_h = CeilDiv(tiled.height, tiled.grid.y);
     tiled.tile_w = tiled.width;
     input = Read(step.input, {tiled, 0});
   }

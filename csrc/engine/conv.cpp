@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
+#include "engine/arithmetic.h"
+
 namespace sparseprune {
 namespace {
 
 // Enough tasks to share a layer whose map is one or two tiles.
 constexpr int64_t kTasks = 8;
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Without halos and with a 1 x 1 kernel a channel is one long row.
 bool IsOneRow(const Step& step, const ConvPlaces& p) {

@@ -1,12 +1,11 @@
 #include <algorithm>
 #include <numeric>
 
+#include "engine/arithmetic.h"
 #include "engine/conv.h"
 
 namespace sparseprune {
 namespace {
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 class Gemv final : public Operation {
  public:

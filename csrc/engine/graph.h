@@ -17,6 +17,10 @@ namespace sparseprune {
 using Shape = std::vector<int64_t>;
 using ValueId = int;
 
+// The largest extent of an input and the largest attribute of a window. Far beyond any real layer,
+// and small enough that sums of products of two never overflow.
+constexpr int64_t kMaxExtent = int64_t{1} << 30;
+
 // Thrown for a graph or a shape the engine cannot run; the message names the node.
 struct InvalidGraph : std::invalid_argument {
   using std::invalid_argument::invalid_argument;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "engine/arithmetic.h"
 #include "engine/shapes.h"
 
 namespace sparseprune {
@@ -45,7 +46,7 @@ BatchPlan PlanBatch(const Graph& graph, const std::vector<Shape>& shapes, int64_
   plan.single_images = batch;
   const bool maps = HasMaps(graph, shapes);
   if (maps && LargestLayer(graph, shapes) * lanes * 4 > kMostBytes) return plan;
-  if (!maps) plan.many.groups = std::clamp((batch + lanes - 1) / lanes, int64_t{1}, kMostGroups);
+  if (!maps) plan.many.groups = std::clamp(CeilDiv(batch, lanes), int64_t{1}, kMostGroups);
   plan.many.images_in_lanes = true;
   const int64_t pass = plan.many.Images(lanes);
   if (!Addressable(graph, shapes, pass)) return plan;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/arithmetic.h"
 #include "engine/conv.h"
 
 namespace sparseprune {
@@ -53,7 +54,7 @@ int64_t WorkerCount(const Job& job, const Parallel& parallel) {
 
 void RunPasses(const Plan& plan, const Batch& batch, int64_t first, int64_t count, int64_t pass,
                Parallel& parallel) {
-  const Job job{plan, batch, first, count, pass, (count + pass - 1) / pass};
+  const Job job{plan, batch, first, count, pass, CeilDiv(count, pass)};
   const int64_t workers = WorkerCount(job, parallel);
   Serial serial;
   std::vector<Worker> team;

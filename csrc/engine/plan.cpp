@@ -17,21 +17,21 @@ constexpr size_t kMostIdle = 16;
 // A huge page; smaller blocks gain nothing from one.
 constexpr size_t kHugePage = size_t{2} << 20;
 
-size_t AlignmentFor(size_t bytes) { return bytes >= kHugePage ? kHugePage : 4096; }
+std::align_val_t AlignmentFor(size_t bytes) {
+  return std::align_val_t(bytes >= kHugePage ? kHugePage : 4096);
+}
 
 }  // namespace
 
 Workspace::Workspace(size_t bytes, const std::vector<size_t>& offsets)
-    : memory_(static_cast<char*>(::operator new(bytes, std::align_val_t(AlignmentFor(bytes))))),
-      bytes_(bytes) {
+    : memory_(static_cast<char*>(::operator new(bytes, AlignmentFor(bytes))),
+              Free{AlignmentFor(bytes)}) {
 #if defined(__linux__)
   // A wish: fewer page walks where the system grants it.
-  if (bytes >= kHugePage) madvise(memory_, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+  if (bytes >= kHugePage) madvise(memory_.get(), bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
-  for (size_t offset : offsets) buffers_.push_back(memory_ + offset);
+  for (size_t offset : offsets) buffers_.push_back(memory_.get() + offset);
 }
-
-Workspace::~Workspace() { ::operator delete(memory_, std::align_val_t(AlignmentFor(bytes_))); }
 
 Plan::Plan(const Graph& graph, const std::vector<Shape>& shapes, const Mode& mode,
            const KernelTable& kernels) {

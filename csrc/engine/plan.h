@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <new>
 #include <vector>
 
 #include "engine/assign.h"
@@ -15,15 +16,15 @@ class Workspace {
  public:
   // `offsets`: of each buffer from the start. Throws std::bad_alloc.
   Workspace(size_t bytes, const std::vector<size_t>& offsets);
-  ~Workspace();
-  Workspace(const Workspace&) = delete;
-  Workspace& operator=(const Workspace&) = delete;
-
   char* const* buffers() const { return buffers_.data(); }
 
  private:
-  char* memory_;
-  size_t bytes_;
+  struct Free {
+    std::align_val_t alignment;
+    void operator()(char* memory) const noexcept { ::operator delete(memory, alignment); }
+  };
+
+  std::unique_ptr<char, Free> memory_;
   std::vector<char*> buffers_;
 };
 using WorkspacePtr = std::unique_ptr<Workspace>;

@@ -8,7 +8,7 @@
 namespace sparseprune {
 namespace {
 
-// A plan holds a packed copy of the weights, so few are kept.
+// A plan holds a packed copy of the weights, so few are kept. At least the two of one Prepared.
 constexpr size_t kMostPlans = 8;
 // Batch sizes cost nothing but their shapes.
 constexpr size_t kMostPrepared = 32;
@@ -39,21 +39,29 @@ int64_t BatchOf(const std::vector<Shape>& inputs) {
 
 std::shared_ptr<const Prepared> PlanCache::Find(const Graph& graph, const KernelTable& kernels,
                                                 const std::vector<TensorView>& inputs) {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  const auto known = std::find_if(
-      prepared_.begin(), prepared_.end(),
-      [&](const std::shared_ptr<const Prepared>& p) { return SameShapes(p->inputs, inputs); });
-  if (known != prepared_.end()) {
-    prepared_.splice(prepared_.begin(), prepared_, known);
-    return prepared_.front();
+  const auto same = [&](const PreparedPtr& p) { return SameShapes(p->inputs, inputs); };
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto known = std::find_if(prepared_.begin(), prepared_.end(), same);
+    if (known != prepared_.end()) {
+      prepared_.splice(prepared_.begin(), prepared_, known);
+      Touch((*known)->many);
+      Touch((*known)->single);
+      return prepared_.front();
+    }
   }
-  prepared_.push_front(Prepare(graph, kernels, inputs));
+  PreparedPtr made = Prepare(graph, kernels, inputs);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  // Meanwhile another thread may have kept the same, or new plans of others pushed these out.
+  if (std::any_of(prepared_.begin(), prepared_.end(), same)) return made;
+  if (!Holds(made->many) || !Holds(made->single)) return made;
+  prepared_.push_front(made);
   if (prepared_.size() > kMostPrepared) prepared_.pop_back();
-  return prepared_.front();
+  return made;
 }
 
-std::shared_ptr<const Prepared> PlanCache::Prepare(const Graph& graph, const KernelTable& kernels,
-                                                   const std::vector<TensorView>& inputs) {
+PlanCache::PreparedPtr PlanCache::Prepare(const Graph& graph, const KernelTable& kernels,
+                                          const std::vector<TensorView>& inputs) {
   auto made = std::make_shared<Prepared>();
   for (const TensorView& view : inputs) made->inputs.push_back(view.shape);
   const std::vector<Shape> shapes = InferShapes(graph, made->inputs);
@@ -71,23 +79,49 @@ std::shared_ptr<const Prepared> PlanCache::Prepare(const Graph& graph, const Ker
   return made;
 }
 
-std::shared_ptr<const Plan> PlanCache::FindPlan(const Graph& graph, const KernelTable& kernels,
-                                                const std::vector<Shape>& inputs,
-                                                const std::vector<Shape>& shapes,
-                                                const Mode& mode) {
+// Packing takes long, so it is done unlocked: other shapes run on meanwhile. Threads that meet
+// the same new shape at once each pack it, and all but the first to finish drop theirs.
+PlanCache::PlanPtr PlanCache::FindPlan(const Graph& graph, const KernelTable& kernels,
+                                       const std::vector<Shape>& inputs,
+                                       const std::vector<Shape>& shapes, const Mode& mode) {
   std::vector<Shape> images;
   for (const Shape& shape : inputs) images.emplace_back(shape.begin() + 1, shape.end());
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (PlanPtr known = KnownPlan(images, mode)) return known;
+  }
+  PlanPtr plan = std::make_shared<const Plan>(graph, shapes, mode, kernels);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (PlanPtr known = KnownPlan(images, mode)) return known;
+  plans_.push_front({std::move(images), mode, plan});
+  if (plans_.size() > kMostPlans) DropOldestPlan();
+  return plan;
+}
+
+PlanCache::PlanPtr PlanCache::KnownPlan(const std::vector<Shape>& images, const Mode& mode) {
   const auto known = std::find_if(plans_.begin(), plans_.end(), [&](const Entry& entry) {
     return SameMode(entry.mode, mode) && entry.images == images;
   });
-  if (known != plans_.end()) {
-    plans_.splice(plans_.begin(), plans_, known);
-    return known->plan;
-  }
-  auto plan = std::make_shared<const Plan>(graph, shapes, mode, kernels);
-  plans_.push_front({std::move(images), mode, plan});
-  if (plans_.size() > kMostPlans) plans_.pop_back();
-  return plan;
+  if (known == plans_.end()) return nullptr;
+  plans_.splice(plans_.begin(), plans_, known);
+  return known->plan;
+}
+
+void PlanCache::DropOldestPlan() {
+  const PlanPtr plan = std::move(plans_.back().plan);
+  plans_.pop_back();
+  prepared_.remove_if([&](const PreparedPtr& p) { return p->many == plan || p->single == plan; });
+}
+
+void PlanCache::Touch(const PlanPtr& plan) {
+  const auto known = std::find_if(plans_.begin(), plans_.end(),
+                                  [&](const Entry& entry) { return entry.plan == plan; });
+  if (known != plans_.end()) plans_.splice(plans_.begin(), plans_, known);
+}
+
+bool PlanCache::Holds(const PlanPtr& plan) const {
+  return plan == nullptr || std::any_of(plans_.begin(), plans_.end(),
+                                        [&](const Entry& entry) { return entry.plan == plan; });
 }
 
 }  // namespace sparseprune

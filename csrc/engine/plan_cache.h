@@ -19,7 +19,8 @@ struct Prepared {
   std::shared_ptr<const Plan> many, single;  // null where `batch` needs none
 };
 
-// For any number of threads at once.
+// For any number of threads at once. Of plans, only the few in the cache and those of running
+// calls are alive: what refers to a plan goes with it.
 class PlanCache {
  public:
   // Throws InvalidGraph when the shapes do not fit `graph`.
@@ -27,21 +28,29 @@ class PlanCache {
                                        const std::vector<TensorView>& inputs);
 
  private:
+  using PreparedPtr = std::shared_ptr<const Prepared>;
+  using PlanPtr = std::shared_ptr<const Plan>;
+
   // What a plan depends on: everything but the batch.
   struct Entry {
     std::vector<Shape> images;
     Mode mode;
-    std::shared_ptr<const Plan> plan;
+    PlanPtr plan;
   };
 
-  std::shared_ptr<const Prepared> Prepare(const Graph& graph, const KernelTable& kernels,
-                                          const std::vector<TensorView>& inputs);
-  std::shared_ptr<const Plan> FindPlan(const Graph& graph, const KernelTable& kernels,
-                                       const std::vector<Shape>& inputs,
-                                       const std::vector<Shape>& shapes, const Mode& mode);
+  PreparedPtr Prepare(const Graph& graph, const KernelTable& kernels,
+                      const std::vector<TensorView>& inputs);
+  PlanPtr FindPlan(const Graph& graph, const KernelTable& kernels, const std::vector<Shape>& inputs,
+                   const std::vector<Shape>& shapes, const Mode& mode);
+
+  // With the mutex held:
+  PlanPtr KnownPlan(const std::vector<Shape>& images, const Mode& mode);  // null: none
+  void DropOldestPlan();
+  void Touch(const PlanPtr& plan);        // it is used: not the next to go
+  bool Holds(const PlanPtr& plan) const;  // or it is null
 
   std::mutex mutex_;
-  std::list<std::shared_ptr<const Prepared>> prepared_;  // latest first, as the plans
+  std::list<PreparedPtr> prepared_;  // latest first, as the plans
   std::list<Entry> plans_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/isa.h"
 #include "engine/passes.h"
 #include "engine/plan_cache.h"
 #include "engine/shapes.h"

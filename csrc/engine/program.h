@@ -22,7 +22,8 @@ using OutputAllocator = std::function<float*(size_t index, const Shape& shape)>;
 
 class Program {
  public:
-  // Throws InvalidGraph. `isa` is "", for the best this CPU has, or a name of AvailableIsas().
+  // Throws InvalidGraph. `isa` is "", for the best this CPU has, or a name of AvailableIsas() in
+  // isa.h.
   explicit Program(Graph graph, const std::string& isa = "");
   ~Program();
 
@@ -39,11 +40,5 @@ class Program {
   struct State;
   std::unique_ptr<State> state_;
 };
-
-// Instruction sets this CPU can run, best first: of "avx512", "avx2", "baseline".
-std::vector<std::string> AvailableIsas();
-// The one `isa` stands for; "" consults SPARSEPRUNE_ISA, then takes the best. Throws
-// std::invalid_argument naming the choices when it is unknown or not available.
-std::string ResolveIsa(const std::string& isa);
 
 }  // namespace sparseprune

@@ -1,18 +1,10 @@
 #include "engine/shapes.h"
 
-#include <string>
-
 namespace sparseprune {
 namespace {
 
 // 2^46 floats are 256 TiB: beyond any address space, and far from overflowing int64.
 constexpr int64_t kMaxElements = int64_t{1} << 46;
-// As for window attributes: sums of products of two extents never overflow.
-constexpr int64_t kMaxExtent = int64_t{1} << 30;
-
-[[noreturn]] void Fail(const Node& node, const std::string& what) {
-  throw InvalidGraph("node '" + node.name + "': " + what);
-}
 
 void ExpectRank(const Node& node, const Shape& shape, size_t rank, const char* layout) {
   if (shape.size() != rank)
@@ -97,6 +89,10 @@ void CheckInput(size_t index, const Shape& shape) {
 }
 
 }  // namespace
+
+void Fail(const Node& node, const std::string& what) {
+  throw InvalidGraph("node '" + node.name + "': " + what);
+}
 
 std::string ToString(const Shape& shape) {
   std::string text = "[";

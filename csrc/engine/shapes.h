@@ -1,6 +1,7 @@
 // Checks of a graph and of shapes; everything downstream trusts what passed them.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "engine/graph.h"
@@ -15,6 +16,9 @@ std::vector<Shape> InferShapes(const Graph& graph, const std::vector<Shape>& inp
 
 // Product of the dimensions. Throws InvalidGraph when the float32 tensor could not be addressed.
 int64_t ElementCount(const Shape& shape);
+
+// Throws InvalidGraph("node 'NAME': WHAT").
+[[noreturn]] void Fail(const Node& node, const std::string& what);
 
 // "[2, 3, 32, 32]"
 std::string ToString(const Shape& shape);

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "engine/arithmetic.h"
 #include "engine/assign.h"
 #include "engine/pack.h"
 
@@ -11,8 +12,6 @@ namespace {
 constexpr double kGatherCycles = 25, kHaloCycles = 2, kFmaCycles = 0.7, kOtherCycles = 2;
 // The descent ends by itself; a bound in case two choices keep swapping.
 constexpr int kMostRounds = 6;
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Cycles for one vector of every output channel.
 double WorkPerVector(const Step& step) {

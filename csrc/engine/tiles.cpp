@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "engine/arithmetic.h"
 #include "engine/conv.h"
 
 namespace sparseprune {
@@ -9,8 +10,6 @@ namespace {
 constexpr int64_t kInputBytes = 40 * 1024;
 // Rows of a block should not get so short that their start and end dominate.
 constexpr int64_t kFewestChannels = 8;
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t Span(const ConvShape& s, int axis, int64_t tile) {
   return (tile - 1) * s.stride[axis] + (s.kernel[axis] - 1) * s.dilation[axis] + 1;

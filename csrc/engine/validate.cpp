@@ -5,13 +5,6 @@
 namespace sparseprune {
 namespace {
 
-// Far beyond any real layer, and small enough that sums of products of two never overflow.
-constexpr int64_t kMaxExtent = int64_t{1} << 30;
-
-[[noreturn]] void Fail(const Node& node, const std::string& what) {
-  throw InvalidGraph("node '" + node.name + "': " + what);
-}
-
 bool IsLayer(Op op) { return op == Op::kConv || op == Op::kLinear; }
 
 void CheckExtent(const Node& node, const char* what, int64_t value, int64_t lowest) {

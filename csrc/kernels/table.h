@@ -6,7 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <vector>
 
 namespace sparseprune {
 
@@ -135,7 +135,7 @@ struct KernelTable {
   void (*shuffle)(const ShuffleTask&);
 };
 
-// The table `isa` stands for, as ResolveIsa in engine/program.h.
-const KernelTable& FindKernels(const std::string& isa);
+// Of the instruction sets this CPU can run, best first; the baseline is always among them.
+std::vector<const KernelTable*> AvailableKernels();
 
 }  // namespace sparseprune

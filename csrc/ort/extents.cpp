@@ -1,7 +1,13 @@
 #include "ort/extents.h"
 
+#include <cstdlib>
+
 namespace sparseprune::ort {
 namespace {
+
+// No shape that can run has an offset this far from its base, and a window's reach added to it is
+// far from overflowing.
+constexpr int64_t kMostOffset = kMaxExtent * kMaxExtent;
 
 int64_t FloorDivide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
@@ -14,6 +20,7 @@ Extent ExtentTable::Named(const std::string& symbol) {
 }
 
 Extent ExtentTable::Slide(const Extent& input, const Window& window, int axis) {
+  if (std::abs(input.offset) > kMostOffset) return Unknown();
   const int64_t stride = window.stride[axis];
   const int64_t reach = (window.kernel[axis] - 1) * window.dilation[axis] + 1;
   const int64_t shift = input.offset + window.pad_begin[axis] + window.pad_end[axis] - reach;

@@ -1,30 +1,9 @@
 #include "ort/kernel.h"
 
-#include "engine/parallel.h"
+#include "ort/session_pool.h"
 
 namespace sparseprune::ort {
 namespace {
-
-// ONNX Runtime's own pool: a second one would fight with it for the cores.
-class SessionPool final : public Parallel {
- public:
-  SessionPool(const Api& api, const abi::KernelContext* context, size_t width)
-      : api_(api), context_(context), width_(width) {}
-
-  void For(size_t count, void (*task)(void*, size_t), void* context) override {
-    if (count == 1) return task(context, 0);
-    if (count > 1)
-      Check(api_.core,
-            abi::KernelContext_ParallelFor(api_.core, context_, task, count, 0, context));
-  }
-
-  size_t width() const override { return width_; }
-
- private:
-  const Api& api_;
-  const abi::KernelContext* context_;
-  size_t width_;
-};
 
 TensorView ReadInput(const Api& api, const abi::KernelContext* context, size_t slot,
                      const std::string& name) {

@@ -16,7 +16,7 @@ std::optional<Layer> UnderstandRelu(const NodeView& node) {
   return node.MakeLayer(Op::kRelu, 1);
 }
 
-// Whether the shapes agree is for the whole graph to say: see shapes.h.
+// Whether the shapes agree is for the whole graph to say: see extents.h.
 std::optional<Layer> UnderstandAdd(const NodeView& node) {
   if (!node.Computes(2) || !IsMapOrVector(node, node.input(0))) return std::nullopt;
   return node.MakeLayer(Op::kAdd, 2);

@@ -15,7 +15,9 @@ bool NodeView::Computes(size_t inputs) const {
 bool NodeView::IsData(int value) const {
   if (value == kAbsent) return false;
   const SourceValue& source = graph_.values[value];
-  return !source.constant && source.type == abi::ElementType::kFloat;
+  return !source.constant && source.type == abi::ElementType::kFloat &&
+         std::all_of(source.axes.begin(), source.axes.end(),
+                     [](const Axis& axis) { return axis.extent <= kMaxExtent; });
 }
 
 std::optional<Tensor> NodeView::Constant(size_t index, abi::ElementType type) const {

@@ -9,15 +9,15 @@ class NodeView {
  public:
   NodeView(const SourceGraph& graph, const SourceNode& node) : graph_(graph), node_(node) {}
 
-  const std::string& op() const { return node_.op; }
   int input(size_t index) const { return At(node_.inputs, index); }
   bool has_input(size_t index) const { return input(index) != kAbsent; }
   const std::vector<Axis>& axes(int value) const { return graph_.values[value].axes; }
   size_t rank(int value) const { return axes(value).size(); }
 
-  // True for one output and `inputs` inputs that are float32 tensors computed at run time.
+  // True for one output and `inputs` inputs that are data (below).
   bool Computes(size_t inputs) const;
-  // True if `value` is a float32 tensor computed at run time.
+  // True if `value` is a float32 tensor computed at run time, and no extent the model declares is
+  // beyond what the engine takes: sums of what passed this do not overflow.
   bool IsData(int value) const;
   // A constant input of this element type; nothing if it is absent or something else.
   std::optional<Tensor> Constant(size_t index, abi::ElementType type) const;

@@ -1,5 +1,6 @@
 #include "ort/tensor.h"
 
+#include <algorithm>
 #include <memory>
 
 namespace sparseprune::ort {
@@ -30,6 +31,8 @@ void ReadShapeCopy(const Api& api, const abi::Value* value, Tensor& tensor) {
 }  // namespace
 
 int64_t Tensor::count() const {
+  // The other extents of an empty tensor are bounded by nothing.
+  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) return 0;
   int64_t product = 1;
   for (int64_t extent : shape) product *= extent;
   return product;

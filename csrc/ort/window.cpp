@@ -6,9 +6,6 @@
 namespace sparseprune::ort {
 namespace {
 
-// The engine's own limit for a window's attributes.
-constexpr int64_t kMaxExtent = int64_t{1} << 30;
-
 bool InRange(const Shape& values, int64_t lowest) {
   return std::all_of(values.begin(), values.end(),
                      [&](int64_t v) { return v >= lowest && v <= kMaxExtent; });

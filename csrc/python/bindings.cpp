@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
+#include "engine/isa.h"
 #include "engine/program.h"
 #include "engine/shapes.h"
-#include "kernels/table.h"
 #include "python/arrays.h"
 #include "python/nodes.h"
 #include "python/threads.h"
@@ -21,8 +21,6 @@ namespace py = pybind11;
 
 namespace sparseprune {
 namespace {
-
-int Lanes(const std::string& isa) { return FindKernels(isa).lanes; }
 
 std::unique_ptr<Program> MakeProgram(std::vector<Node> nodes, std::vector<ValueId> inputs,
                                      std::vector<ValueId> outputs, const std::string& isa) {
@@ -79,7 +77,7 @@ PYBIND11_MODULE(_cpu, m) {
   using namespace py::literals;
   m.doc() = "Sparse networks on the CPU: the engine behind sparseprune, for NumPy arrays.";
   m.def("available_isas", &AvailableIsas);
-  m.def("lanes", &Lanes, "isa"_a = "");
+  m.def("lanes", &LanesOf, "isa"_a = "");
   m.def("resolve_isa", &ResolveIsa, "isa"_a = "");
   BindNodes(m);
   py::class_<Program>(m, "Program")

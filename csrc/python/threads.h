@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <exception>
 #include <thread>
 #include <vector>
 
@@ -15,13 +16,18 @@ class Threads final : public Parallel {
  public:
   explicit Threads(size_t width) : width_(std::max<size_t>(width, 1)) {}
 
-  void For(size_t count, void (*task)(void*, size_t), void* context) override {
+  void For(size_t count, void (*task)(void*, size_t), void* context) noexcept override {
     std::atomic<size_t> next{0};
     const auto work = [&] {
       for (size_t i; (i = next.fetch_add(1)) < count;) task(context, i);
     };
     std::vector<std::thread> others;
-    for (size_t i = 1; i < std::min(width_, count); ++i) others.emplace_back(work);
+    try {
+      others.reserve(std::min(width_, count));  // a thread that started is never lost
+      for (size_t i = 1; i < std::min(width_, count); ++i) others.emplace_back(work);
+    } catch (const std::exception&) {
+      // The system gives no more threads or no memory: those that started, and this one, do all.
+    }
     work();
     for (std::thread& other : others) other.join();
   }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/isa.h"
 #include "engine/pack.h"
 #include "engine/program.h"
 
