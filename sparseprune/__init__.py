@@ -49,10 +49,16 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return import_module(_MODULES[name])
-    if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
+    try:
+        if name in _MODULES:
+            return import_module(_MODULES[name])
+        if name in _HOME:
+            return getattr(import_module(_HOME[name]), name)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"sparseprune.{name} needs {error.name}, which is not installed; "
+            "run: pip install 'sparseprune[all]'"
+        ) from error
     raise AttributeError(f"module 'sparseprune' has no attribute {name!r}")
 
 

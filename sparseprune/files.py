@@ -40,14 +40,16 @@ def leftovers(folder: Path) -> list[Path]:
     return list(folder.rglob(f".*{_SUFFIX}"))
 
 
-def check_writable(path: Path) -> Path:
-    """``path``, if a file can be written there; asked before long work, not after it.
+def check_writable(path: Path, suffix: str) -> Path:
+    """``path``, if a file of that ``suffix`` can be written there; asked before long work.
 
     Raises:
-        InputError: it is a folder, or its folder cannot be written.
+        InputError: it is a folder, does not end in ``suffix``, or its folder cannot be written.
     """
     if path.is_dir():
         raise InputError(f"{path}: expected a file to write, got a folder; add a file name")
+    if path.suffix != suffix:
+        raise InputError(f"{path}: expected a path that ends in {suffix}, got {path.name!r}")
     nearest = next(folder for folder in path.absolute().parents if folder.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(f"{path}: cannot write in {nearest}; choose a folder you may write in")

@@ -81,7 +81,8 @@ def session(
         # "enable_fallback": a failure must raise, not print and try again.
         return ort.InferenceSession(model, options, providers=providers, enable_fallback=0)
     except Exception as error:
-        raise InputError(_explain(model, error)) from error
+        name = f"the model of {len(model)} bytes" if isinstance(model, bytes) else str(Path(model))
+        raise InputError(explain(name, error)) from error
 
 
 def assignment(session: "ort.InferenceSession") -> tuple[int, int] | None:
@@ -218,8 +219,8 @@ def _register(ort: Any) -> list[Any]:
     return found
 
 
-def _explain(model: str | os.PathLike[str] | bytes, error: Exception) -> str:
-    name = f"the model of {len(model)} bytes" if isinstance(model, bytes) else str(Path(model))
+def explain(name: str, error: Exception) -> str:
+    """What ONNX Runtime's ``error`` says of the model called ``name``, in one sentence."""
     # An empty file is a valid protobuf message with nothing in it.
     empty = re.search("No graph was found|does not have a graph", str(error))
     if empty or type(error).__name__ in ("InvalidProtobuf", "NoModel"):

@@ -110,6 +110,13 @@ class Report(Section):
 
     must_hold: Literal["all"] | list[str] = "all"
 
+    @field_validator("must_hold")
+    @classmethod
+    def _some(cls, must_hold: Literal["all"] | list[str]) -> Literal["all"] | list[str]:
+        if not must_hold:
+            raise ValueError("expected 'all' or at least one distribution")
+        return must_hold
+
 
 class Recipe(Section):
     """Everything a run depends on. The same recipe and machine give the same masks."""
@@ -155,7 +162,7 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: expected a readable recipe, got {error}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise InputError(f"{path}: expected YAML, got {' '.join(str(error).split())}") from error
     return parse(document, str(path), overrides)
 

@@ -45,13 +45,15 @@ def test_sha256(tmp_path):
 
 
 def test_check_writable(tmp_path):
-    assert check_writable(tmp_path / "new" / "a") == tmp_path / "new" / "a"
+    assert check_writable(tmp_path / "new" / "a.x", ".x") == tmp_path / "new" / "a.x"
     assert not (tmp_path / "new").exists()
     with pytest.raises(InputError, match="expected a file to write, got a folder"):
-        check_writable(tmp_path)
+        check_writable(tmp_path, ".x")
+    with pytest.raises(InputError, match=r"expected a path that ends in \.x, got 'a'"):
+        check_writable(tmp_path / "a", ".x")
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cannot write in .*file; choose a folder"):
-        check_writable(tmp_path / "file" / "a")
+        check_writable(tmp_path / "file" / "a.x", ".x")
 
 
 def test_what_a_killed_process_leaves_is_read_by_nobody(tmp_path):

@@ -29,15 +29,16 @@ bool ReadPads(const NodeView& node, Window& window) {
   return true;
 }
 
-// The padding that makes the output ceil(input / stride) long; -1 where it depends on a size that
-// is not known yet. Dilated windows are left alone: runtimes disagree about them.
+// The padding that makes the output ceil(input / stride) long; negative where it depends on a size
+// that is not known yet, or where a stride beyond the window would have to crop. Dilated windows
+// are left alone: runtimes disagree about them.
 int64_t SamePadding(const Window& window, int axis, int64_t input) {
   const int64_t kernel = window.kernel[axis], stride = window.stride[axis];
   if (window.dilation[axis] != 1) return -1;
   if (stride == 1) return kernel - 1;
   if (input < 1) return -1;
   const int64_t output = (input - 1) / stride + 1;
-  return std::max<int64_t>(0, (output - 1) * stride + kernel - input);
+  return (output - 1) * stride + kernel - input;
 }
 
 // SAME_UPPER puts the odd one at the end, SAME_LOWER at the beginning.

@@ -15,6 +15,6 @@ def main() -> None:
             f"sparseprune: the command line needs {error.name}, which is not installed; "
             "run: pip install 'sparseprune[all]'"
         )
-    # A terminated run lets go of its workers as an interrupted one does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    # A terminated run ends as an interrupted one does, and so do its workers.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()

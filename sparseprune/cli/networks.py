@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sparseprune.cli.shell import Debug, Json, Out, Outcome, RecipeFile, bar, verb
+from sparseprune.errors import InputError
 from sparseprune.files import check_writable
 
 Source = Annotated[Path, typer.Argument(help="Checkpoint (.safetensors).", metavar="CHECKPOINT")]
@@ -28,7 +29,7 @@ def train(
     from sparseprune.formats import checkpoint as checkpoints
     from sparseprune.pipeline import steps
 
-    check_writable(out)
+    check_writable(out, ".safetensors")
     settings = recipes.load(recipe, overrides.parse(context.args))
     with bar("train") as progress:
         trained = steps.train_network(settings, settings.seed, progress)
@@ -67,9 +68,10 @@ def prune(
     from sparseprune.formats import mask
     from sparseprune.pipeline import steps
 
-    for path in (out, masks):
-        if path is not None:
-            check_writable(path)
+    for path in (out, masks or out):
+        check_writable(path, ".safetensors")
+    if masks == out:
+        raise InputError(f"{out}: expected two files, got one path for --out and --masks")
     values = {"method": method, "ratios": [ratio], "unit": unit, "coupling": coupling}
     settings = recipes.check(recipes.Prune, values, "prune")
     source = checkpoints.load(checkpoint)
@@ -100,6 +102,7 @@ def slim(
     from sparseprune.formats import checkpoint as checkpoints
     from sparseprune.pipeline import steps
 
+    check_writable(out, ".safetensors")
     slimmed = steps.slim_network(checkpoints.load(checkpoint), round_to)
     steps.require_smaller(slimmed)
     checkpoints.save(out, slimmed)

@@ -55,6 +55,7 @@ def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
         as_json, debug = bool(options.get("as_json")), bool(options.get("debug"))
         try:
             outcome = function(*args, **options)
+            _print(_json(outcome.result) if as_json else outcome.text)
         except (Exception, KeyboardInterrupt) as error:
             sentence, code = _explain(error)
             if code is None:
@@ -65,7 +66,6 @@ def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
                 _print(json.dumps({"error": sentence, "exit": code}))
             _fail(sentence, code)
         else:
-            _print(_json(outcome.result) if as_json else outcome.text)
             if outcome.failure:
                 _fail(outcome.failure, GATE_FAILED)
 

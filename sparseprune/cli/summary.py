@@ -19,6 +19,7 @@ def summary(folder: RunFolder) -> Outcome:
     lines = [
         *(entry["sentence"] for entry in recommended),
         _hidden(verdicts),
+        *_ran_dense(rows),
         f"report: {folder.report}",
     ]
     result = {
@@ -63,6 +64,15 @@ def _clean_alone(rows: list[Row], method: str) -> str:
 
 def _pace(ratio: float, timing: Row) -> str:
     return f"{ratio:.0%} of the parameters can go, {timing['speedup']:.2f} times as fast"
+
+
+def _ran_dense(rows: list[Row]) -> list[str]:
+    """Say so where zeros were kept for our provider and it was not there to use them."""
+    dense = select(rows, "network", form="sparse", provider="CPUExecutionProvider")
+    if not dense:
+        return []
+    ids = ", ".join(row["id"] for row in dense)
+    return [f"NOTHING RAN SPARSE for {ids}: our provider did not load; see: sparseprune doctor"]
 
 
 def _hidden(verdicts: list[Row]) -> str:

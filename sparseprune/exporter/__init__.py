@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from sparseprune.exporter import module, onnx_file
-from sparseprune.exporter.destination import check_destination
+from sparseprune.files import check_writable
 
 __all__ = ["export"]
 
@@ -55,7 +55,7 @@ def export(
         GateError: a pruned weight is not zero in the file, or the answers differ by more than
             rounding. Nothing is written then.
     """
-    target = check_destination(Path(path))
+    target = check_writable(Path(path), ".onnx")
     entries = dict(provenance or {})
     if isinstance(model, nn.Module):
         return module.export(model, target, example_inputs, entries, provider=provider, bound=bound)

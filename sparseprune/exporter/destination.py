@@ -1,26 +1,14 @@
-"""Where a file goes: refused before the work if it cannot be written, and whole when it appears."""
+"""The last step: the file appears whole, or not at all."""
 
 from pathlib import Path
 
 import onnx
 
 from sparseprune.errors import InputError
-from sparseprune.files import check_writable, replacing
+from sparseprune.files import replacing
 
 # The format's own limit: a protobuf message is shorter than 2 GiB.
 LARGEST_BYTES = 2**31 - 1
-
-
-def check_destination(path: Path) -> Path:
-    """``path``, if an ONNX file can be written there.
-
-    Raises:
-        InputError: it is a folder, does not end in ``.onnx``, or its folder cannot be written.
-    """
-    check_writable(path)
-    if path.suffix != ".onnx":
-        raise InputError(f"{path}: expected a path that ends in .onnx, got {path.name!r}")
-    return path
 
 
 def write(proto: onnx.ModelProto, path: Path) -> None:

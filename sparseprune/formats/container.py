@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from sparseprune.errors import InputError
+from sparseprune.errors import InputError, first_line
 from sparseprune.files import replacing
 
 # One key only: safetensors writes its metadata in hash order, so two keys would make the bytes of
@@ -26,7 +26,7 @@ def write(
     are all welcome.
 
     Raises:
-        InputError: ``document`` holds something JSON cannot (NaN included).
+        InputError: ``document`` holds something JSON cannot (NaN included), or the system refuses.
     """
     header = {"kind": kind, "version": 1, "document": document}
     try:
@@ -39,8 +39,11 @@ def write(
         name: torch.empty(tensor.shape, dtype=tensor.dtype).copy_(tensor.detach())
         for name, tensor in tensors.items()
     }
-    with replacing(path) as temporary:
-        save_file(plain, temporary, metadata={KEY: text})
+    try:
+        with replacing(path) as temporary:
+            save_file(plain, temporary, metadata={KEY: text})
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: cannot be written: {first_line(error)}") from error
 
 
 def read(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

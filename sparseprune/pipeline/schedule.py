@@ -6,8 +6,10 @@ side. One thread also makes results independent of how many cores there are.
 """
 
 import multiprocessing
+import os
 import queue
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -141,9 +143,18 @@ def _start_worker(messages: "Queue[_Message]") -> None:
     _outbox = messages
     # Ctrl-C reaches the whole process group; the parent alone decides what to do.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
     import torch
 
     torch.set_num_threads(1)
+
+
+def _die_with_parent() -> None:
+    """A parent that was killed cannot end its workers; they must not work on without it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(name: str, action: Callable[[Progress], None]) -> float:

@@ -71,6 +71,11 @@ def prune_network(
     Zeros of ``source`` stay zero, so the masks of successive steps only shrink.
     """
     learn, _ = pictures(recipe.data)
+    if source.meta.get("form") == "slim":
+        raise InputError(
+            "expected a network with all its channels, got a slimmed one; "
+            "prune the checkpoint it was slimmed from"
+        )
     model = models.load(source)
     dense = _counts(source, "dense")
     mask.apply(model, prune.cycle(model, example(source), settings, target, dense))

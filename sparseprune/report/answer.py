@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sparseprune.records import select
 from sparseprune.report import words
 from sparseprune.report.facts import Facts, Network, Pace
 from sparseprune.report.hidden_loss import Verdict, verdict, verdicts
@@ -47,7 +48,19 @@ def paragraph(facts: Facts) -> str:
     parts.append(_failing(facts, [a for a in found if not a.network]))
     parts += [_speed(facts, a.network) for a in found]
     parts.append(loss_sentence(verdicts(facts)))
+    parts.append(_ran_dense(facts))
     return " ".join(p for p in parts if p)
+
+
+def _ran_dense(facts: Facts) -> str:
+    """A warning where zeros were kept for our provider and it was not there to use them."""
+    dense = select(facts.rows, "network", form="sparse", provider="CPUExecutionProvider")
+    if not dense:
+        return ""
+    return (
+        f"But {words.plural(len(dense), 'sparse network')} ran dense, because our provider did not "
+        "load: their times and checks say nothing about sparse kernels (see “sparseprune doctor”)."
+    )
 
 
 def _holding(facts: Facts, found: list[Advice]) -> str:

@@ -100,3 +100,8 @@ def test_a_checkpoint_without_counts_is_refused(chain):
     checkpoint.save(chain.folder / "bare.safetensors", dataclasses.replace(known, meta=meta))
     done = chain("prune", "bare.safetensors", "--ratio", "0.5", "-o", "no.safetensors", code=2)
     assert "found no 'dense' counts" in done.stderr
+
+
+def test_a_slimmed_network_is_not_pruned_again(chain):
+    done = chain("prune", "slim.safetensors", "--ratio", "0.9", "-o", "no.safetensors", code=2)
+    assert "prune the checkpoint it was slimmed from" in done.stderr

@@ -1,6 +1,9 @@
 """Bad input: one sentence, no traceback, the right exit code, nothing written."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +46,7 @@ def recipe(tmp_path):
         (["--model.name", "resnet9"], "resnet9"),
         (["--evaluate.corruptions", "[fogg]"], "fogg"),
         (["--report.must_hold", "[rain]"], "rain"),
+        (["--report.must_hold", "[]"], "expected 'all' or at least one distribution"),
         (["--measure.batch", "21"], "measure.batch: expected at most the 20 test pictures"),
         (["--prune.0.unit", "channels"], "WT removes single weights"),
         (["--prune.0.ratios", "[0.999]"], "target params 0.999"),
@@ -58,7 +62,7 @@ def test_bad_recipes(recipe, tmp_path, arguments, sentence):
 def test_missing_files(tmp_path):
     gone = tmp_path / "gone"
     assert "expected a readable recipe" in fails("run", gone)
-    assert "gone" in fails("prune", gone, "--ratio", "0.5", "-o", tmp_path / "x")
+    assert "gone" in fails("prune", gone, "--ratio", "0.5", "-o", tmp_path / "x.safetensors")
     assert "gone" in fails("evaluate", gone)
     assert "expected a run folder" in fails("report", gone)
 
@@ -76,7 +80,8 @@ def test_a_truncated_checkpoint(tmp_path):
     path = tmp_path / "whole.safetensors"
     checkpoint.save(path, checkpoint.Checkpoint({}, {"w": torch.ones(100)}, {}))
     (tmp_path / "part.safetensors").write_bytes(path.read_bytes()[:-40])
-    assert "part.safetensors" in fails("slim", tmp_path / "part.safetensors", "-o", tmp_path / "y")
+    part, out = tmp_path / "part.safetensors", tmp_path / "y.safetensors"
+    assert "part.safetensors" in fails("slim", part, "-o", out)
 
 
 def test_a_checkpoint_that_does_not_fit_its_model(tmp_path):
@@ -166,3 +171,24 @@ def test_version():
     import sparseprune
 
     assert call("--version").stdout.strip() == f"sparseprune {sparseprune.__version__}"
+
+
+def test_masks_do_not_replace_the_checkpoint(tmp_path):
+    path = tmp_path / "x.safetensors"
+    stderr = fails("prune", tmp_path / "p", "--ratio", "0.5", "-o", path, "--masks", path)
+    assert "one path for --out and --masks" in stderr
+
+
+def test_a_full_terminal_is_one_sentence():
+    command = [sys.executable, "-m", "sparseprune", "doctor"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_deep_recipe(tmp_path):
+    path = tmp_path / "deep.yaml"
+    path.write_text("name: " + "[" * 3000)
+    assert "expected YAML" in fails("run", path)

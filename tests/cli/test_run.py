@@ -1,7 +1,11 @@
 import json
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sparseprune import records
@@ -128,3 +132,31 @@ def test_a_failed_check_is_said_and_ends_with_3(run, small, tmp_path):
     done = small("run", "small.yaml", "--out", copy, "--json", code=3)
     assert "WT-90: FURTHER LOSS: planted" in done.stderr
     assert json.loads(done.stdout)["run"] == str(copy)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+def test_workers_end_with_the_run(small, number, code):
+    words = [sys.executable, "-m", "sparseprune", "run", "small.yaml", "--train.epochs", "500"]
+    words += ["--out", f"ended-{int(number)}"]
+    run = subprocess.Popen(words, cwd=small.folder, stderr=subprocess.PIPE, text=True)
+    workers = _until(lambda: _training(psutil.Process(run.pid)))
+    run.send_signal(number)
+    _, stderr = run.communicate(timeout=30)
+    assert run.returncode == code
+    assert "Traceback" not in stderr
+    assert _until(lambda: not psutil.wait_procs(workers, timeout=0.1)[1])
+
+
+def _training(process):
+    """Both workers, once they compute."""
+    busy = [child for child in process.children() if child.cpu_times().user > 2]
+    return busy if len(busy) == 2 else None
+
+
+def _until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    return pytest.fail(f"not within {seconds} s")

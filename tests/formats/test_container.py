@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import SafetensorError
 from safetensors.torch import save, save_file
 
 from sparseprune.errors import InputError
@@ -124,3 +125,13 @@ def test_foreign_metadata(tmp_path, text, message):
     (tmp_path / "x").write_bytes(save({"a": torch.ones(3)}, metadata={container.KEY: text}))
     with pytest.raises(InputError, match=message):
         container.read(tmp_path / "x", "thing")
+
+
+def test_a_full_disk_is_one_sentence(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(container, "save_file", refuse)
+    with pytest.raises(InputError, match=r"x.st: cannot be written: .*No space left on device"):
+        container.write(tmp_path / "x.st", "kind", {}, {})
+    assert not list(tmp_path.iterdir())

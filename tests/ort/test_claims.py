@@ -91,6 +91,12 @@ UNSUPPORTED = {
         {"auto_pad": "SAME_UPPER", "strides": [2, 2]},
         ("N", 4, "H", "W"),
     ),
+    "conv same that crops": (
+        "Conv",
+        [weight(5, 4, 3, 3)],
+        {"auto_pad": "SAME_UPPER", "strides": [8, 10]},
+        ("N", 4, 28, 28),
+    ),
     "conv transpose": ("ConvTranspose", [weight(4, 5, 3, 3)], {}, MAP),
     "gemm transposed input": ("Gemm", [weight(4, 5)], {"transA": 1}, (4, 4)),
     "gemm matrix bias": ("Gemm", [weight(6, 5), weight(2, 5)], {}, (2, 6)),

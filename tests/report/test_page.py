@@ -213,3 +213,13 @@ def test_hostile_names_are_shown_not_obeyed(rows, name):
     page = Page(html)
     assert not {"script", "b"} & {tag for tag, _ in page.tags}
     assert "http" not in html.replace("http-equiv", "")
+
+
+def test_a_run_without_our_provider_says_so_at_the_top(make_run):
+    rows = make_run()
+    for row in rows:
+        if row["kind"] == "network" and row["form"] == "sparse":
+            row["provider"] = "CPUExecutionProvider"
+    text = Page(report.render(rows)).words()
+    assert "sparse networks ran dense, because our provider did not load" in text
+    assert "ran dense" not in Page(report.render(make_run())).words()

@@ -97,3 +97,19 @@ def test_provider_is_the_cpu_where_ours_claims_nothing(write_model):
     path, _ = write_model()
     model = onnx.load(path)
     assert OnnxRunner(model.SerializeToString(), provider="cpu").provider == "CPUExecutionProvider"
+
+
+def test_a_model_that_fails_when_it_runs_is_one_sentence(tmp_path):
+    """A window that dilation makes larger than any picture: it loads, but cannot run."""
+    weight = onnx.numpy_helper.from_array(np.ones((3, 1, 3, 3), np.float32), "w")
+    conv = onnx.helper.make_node("Conv", ["x", "w"], ["y"], dilations=[9, 9])
+    flat = onnx.helper.make_node("Flatten", ["y"], ["z"])
+    info = onnx.helper.make_tensor_value_info
+    x, z = info("x", TensorProto.FLOAT, ["n", 1, "h", "w0"]), info("z", TensorProto.FLOAT, None)
+    graph = onnx.helper.make_graph([conv, flat], "g", [x], [z], [weight])
+    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+    runner = OnnxRunner(tmp_path / "m.onnx", provider="cpu")
+    with pytest.raises(InputError, match=r"ONNX Runtime cannot run .*m\.onnx"):
+        runner.predict(np.ones((2, 1, 8, 8), np.float32))
