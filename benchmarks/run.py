@@ -30,7 +30,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--out", type=Path, default=RESULTS / "cpu.jsonl")
     options = parser.parse_args()
-    rows: list[Row] = [{"kind": "run", **environment.diagnose()}]
+    versions, machine = environment.versions(), environment.machine()
+    rows: list[Row] = [{"kind": "run", "machine": machine, "versions": versions}]
     for _, group in groupby(cpu(), key=lambda case: (case.network, case.batch)):
         rows += time_group(list(group), options.rounds)
     records.write(options.out, rows)
