@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sparseprune.cli.shell import Debug, Json, Outcome, RecipeFile, notes, verb
+from sparseprune.errors import InputError
 
 
 @verb
@@ -42,8 +43,14 @@ def run(
         notes().print(
             f"{place.root}  ({len(tasks)} steps; an interrupted run resumes)", markup=False
         )
-        with Display(notes(), len(tasks)) as display:
-            schedule.execute(tasks, display, workers=cores())
+        try:
+            with Display(notes(), len(tasks)) as display:
+                schedule.execute(tasks, display, workers=cores())
+        except InputError as error:
+            if str(place.root) not in str(error):
+                raise
+            remedy = "it belongs to this run: delete it and run the same command again"
+            raise InputError(f"{error}; {remedy}") from error
     return summary(place)
 
 

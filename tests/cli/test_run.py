@@ -98,6 +98,21 @@ def test_a_lost_file_is_made_again_and_alike(run, small):
     assert checkpoint.digest(checkpoint.load(lost).state) == before
 
 
+def test_a_damaged_file_of_the_run_is_named_with_the_remedy(run, small):
+    folder, _ = run
+    path = folder / "onnx" / "WT-90.onnx"
+    whole, latency = path.read_bytes(), folder / "records" / "latency.jsonl"
+    path.write_bytes(whole[:1000])
+    latency.unlink()
+    done = small("run", "small.yaml", "--out", "run", code=2)
+    assert "WT-90.onnx" in done.stderr
+    assert "delete it and run the same command again" in done.stderr
+    path.unlink()
+    small("run", "small.yaml", "--out", "run")
+    assert latency.exists()
+    assert path.exists()
+
+
 def test_the_report_comes_back_from_the_records_alone(run, small, tmp_path):
     folder, _ = run
     copy = tmp_path / "copy"
