@@ -104,9 +104,11 @@ class _Crew:
         self._workers = workers
         self._pool: ProcessPoolExecutor | None = None
         self._messages: Queue[_Message] | None = None
+        self._others: list[multiprocessing.process.BaseProcess] = []
 
     def submit(self, task: Task) -> Future[float]:
         if self._pool is None:
+            self._others = multiprocessing.active_children()
             self._messages = self._context.Queue()
             self._pool = ProcessPoolExecutor(
                 self._workers, self._context, _start_worker, (self._messages,)
@@ -130,7 +132,8 @@ class _Crew:
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             for child in multiprocessing.active_children():
-                child.terminate()
+                if child not in self._others:
+                    child.terminate()
 
 
 _outbox: "Queue[_Message] | None" = None  # of this worker process, set once when it starts
