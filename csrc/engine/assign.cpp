@@ -17,7 +17,10 @@ class Assigner {
     non_negative_.resize(graph.value_count);
     for (int v = 0; v < graph.value_count; ++v)
       if (!network.shapes[v].empty()) result.made[v] = Extents(network.shapes[v], network.mode);
-    for (const Step& step : network.steps) non_negative_[step.output] = step.relu;
+    for (const Step& step : network.steps)
+      non_negative_[step.output] = step.activation == Activation::kRelu ||
+                                   step.activation == Activation::kRelu6 ||
+                                   step.activation == Activation::kSigmoid;
     for (size_t i = network.steps.size(); i-- > 0;) Place(i);
     for (ValueId id : graph.inputs) PlaceInput(id);
   }
@@ -87,7 +90,7 @@ class Assigner {
       case Op::kMaxPool:
         return WantedInput(step, result.made[step.input], made, non_negative_[step.input]);
       case Op::kAdd:
-      case Op::kRelu:
+      case Op::kActivation:
         return SameAs(made);
       case Op::kGlobalAveragePool:
       case Op::kFlatten:

@@ -29,9 +29,10 @@ bool IsServed(const Layout& have, float fill, const Want& want) {
 }  // namespace
 
 PlanBuilder::PlanBuilder(const Graph& graph, const std::vector<Shape>& shapes, const Mode& mode,
-                         const KernelTable& kernels)
+                         const KernelTable& kernels, const Tuning& tuning)
     : graph_(graph),
       kernels_(kernels),
+      tuning_(tuning),
       mode_(mode),
       shapes_(shapes),
       steps_(FuseSteps(graph)),
@@ -56,7 +57,7 @@ void PlanBuilder::AddStep(size_t index) {
       AddLayer(step, index);
       break;
     case Op::kAdd:
-    case Op::kRelu:
+    case Op::kActivation:
       AddElementwise(step);
       break;
     case Op::kGlobalAveragePool:
@@ -97,7 +98,7 @@ void PlanBuilder::AddLayer(const Step& step, size_t index) {
     read.push_back(residual.source);
   }
   places.buffer = Make(step.output);
-  Emit(MakeConv(kernels_, step, places), read, places.buffer);
+  Emit(MakeConv(kernels_, tuning_, step, places), read, places.buffer);
 }
 
 void PlanBuilder::AddElementwise(const Step& step) {
@@ -107,7 +108,7 @@ void PlanBuilder::AddElementwise(const Step& step) {
   const Copy b = step.other >= 0 ? Read(step.other, want) : a;
   const int buffer = Make(step.output);
   Emit(MakeElementwise(kernels_, a.layout, a.source, step.other >= 0 ? &b.layout : nullptr,
-                       b.source, output, buffer, step.relu),
+                       b.source, output, buffer, step.activation),
        {a.source, b.source}, buffer);
 }
 

@@ -13,7 +13,7 @@ namespace sparseprune {
 class PlanBuilder {
  public:
   PlanBuilder(const Graph& graph, const std::vector<Shape>& shapes, const Mode& mode,
-              const KernelTable& kernels);
+              const KernelTable& kernels, const Tuning& tuning);
 
   std::vector<OperationPtr> operations;
   std::vector<Lifetime> buffers;
@@ -44,6 +44,7 @@ class PlanBuilder {
 
   const Graph& graph_;
   const KernelTable& kernels_;
+  const Tuning& tuning_;
   const Mode mode_;
   const std::vector<Shape>& shapes_;
   const std::vector<Step> steps_;

@@ -65,12 +65,16 @@ std::vector<int64_t> Cuts(int64_t total, int64_t most) {
 
 class Conv final : public Operation {
  public:
-  Conv(const KernelTable& kernels, const Step& step, const ConvPlaces& places)
-      : places_(places), bias_(BiasOf(*step.node)), mask_(places.output.Mask()), relu_(step.relu) {
+  Conv(const KernelTable& kernels, const Tuning& tuning, const Step& step, const ConvPlaces& places)
+      : places_(places),
+        bias_(BiasOf(*step.node)),
+        mask_(places.output.Mask()),
+        activation_(step.activation) {
     const WeightMatrix matrix = MatrixOf(*step.node);
     const int block = ChooseBlockRows(matrix, {4, 2});
-    const ConvShape shape = ShapeOf(step, places, block);
-    const TileChoice tile = ChooseTile(shape, kernels);
+    shape_ = ShapeOf(step, places, block);
+    const ConvShape& shape = shape_;
+    const TileChoice tile = ChooseTile(shape, kernels, tuning);
     AddPieces(kernels, step.node->window, shape, tile);
     work_ = shape.kept * shape.rows * shape.cols * shape.lanes;
     const std::vector<int64_t> offsets = TapOffsets(*step.node, places.input);
@@ -84,6 +88,7 @@ class Conv final : public Operation {
   }
 
   int64_t work() const override { return work_; }
+  const ConvShape* conv_shape() const override { return &shape_; }
 
   void Run(const Frame& frame) const noexcept override {
     struct Context {
@@ -144,7 +149,7 @@ class Conv final : public Operation {
     if (!mask_.empty())
       tile.mask = reinterpret_cast<const char*>(mask_.data()) + piece.mask * bytes;
     tile.mask_row_bytes = places_.output.tile_w * bytes;
-    tile.relu = relu_;
+    tile.activation = activation_;
     for (const Segment& segment : part) {
       tile.packed = segment.View(bias_.data());
       tile.input = input + segment.base * bytes;
@@ -155,7 +160,8 @@ class Conv final : public Operation {
   const ConvPlaces places_;
   const std::vector<float> bias_;
   const std::vector<int32_t> mask_;
-  const bool relu_;
+  const Activation activation_;
+  ConvShape shape_;
   int64_t input_row_ = 0, work_ = 0;
   std::vector<Piece> pieces_;
   std::vector<std::vector<Segment>> parts_;
@@ -173,8 +179,9 @@ WeightMatrix MatrixOf(const Node& node) {
           static_cast<int64_t>(node.weight.size()) / node.out_channels};
 }
 
-OperationPtr MakeConv(const KernelTable& kernels, const Step& step, const ConvPlaces& places) {
-  return std::make_unique<Conv>(kernels, step, places);
+OperationPtr MakeConv(const KernelTable& kernels, const Tuning& tuning, const Step& step,
+                      const ConvPlaces& places) {
+  return std::make_unique<Conv>(kernels, tuning, step, places);
 }
 
 }  // namespace sparseprune

@@ -4,22 +4,14 @@
 #include "engine/geometry.h"
 #include "engine/operation.h"
 #include "engine/pack.h"
+#include "engine/tuning.h"
 
 namespace sparseprune {
 
-// Everything about one layer that the choice of tiles depends on.
-struct ConvShape {
-  int64_t rows, cols;  // output vectors of one tile of the map
-  int64_t kernel[2], stride[2], dilation[2];
-  int64_t in_channels, kept, out_channels;
-  int block_rows, lanes;
-};
-
-// A register tile and how many input channels stream through it at a time.
-struct TileChoice {
-  int64_t rows, cols, block_channels;
-};
-TileChoice ChooseTile(const ConvShape& shape, const KernelTable& kernels);
+// Tiles worth trying, the best by the cost model first: what a layer gets without tuning.
+std::vector<TileChoice> RankTiles(const ConvShape& shape, const KernelTable& kernels);
+// As `tuning` has it, where it names a tile these kernels have; else the first of RankTiles.
+TileChoice ChooseTile(const ConvShape& shape, const KernelTable& kernels, const Tuning& tuning);
 
 struct ConvPlaces {
   Layout input, output, residual;
@@ -28,7 +20,8 @@ struct ConvPlaces {
   bool has_residual;
 };
 // kConv, or kLinear with images in lanes.
-OperationPtr MakeConv(const KernelTable& kernels, const Step& step, const ConvPlaces& places);
+OperationPtr MakeConv(const KernelTable& kernels, const Tuning& tuning, const Step& step,
+                      const ConvPlaces& places);
 
 // kLinear for one image.
 OperationPtr MakeGemv(const KernelTable& kernels, const Step& step, Source from, int buffer);

@@ -14,7 +14,7 @@ class Gemv final : public Operation {
         bias_(BiasOf(*step.node)),
         from_(from),
         buffer_(buffer),
-        relu_(step.relu) {
+        activation_(step.activation) {
     const WeightMatrix matrix = MatrixOf(*step.node);
     const bool panels = 2 * CountBlocked(matrix, kernels.lanes, true) > CountKept(matrix);
     const int block = panels ? kernels.lanes : 1;
@@ -52,7 +52,7 @@ class Gemv final : public Operation {
     float* output = reinterpret_cast<float*>(frame.buffers[buffer_]);
     for (const Segment& segment : part) {
       const GemvTask task{segment.View(bias_.data()), input + segment.base, output,
-                          static_cast<int64_t>(bias_.size()), relu_};
+                          static_cast<int64_t>(bias_.size()), activation_};
       (segment.block_rows == 1 ? kernels_.gemv : kernels_.gemv_panel)(task);
     }
   }
@@ -61,7 +61,7 @@ class Gemv final : public Operation {
   const std::vector<float> bias_;
   const Source from_;
   const int buffer_;
-  const bool relu_;
+  const Activation activation_;
   int64_t work_;
   std::vector<std::vector<Segment>> parts_;
 };

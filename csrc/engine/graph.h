@@ -2,8 +2,8 @@
 //
 // Feature maps are N x C x H x W, vectors are N x F. A weight that is exactly zero is structural:
 // it is skipped, so it does not carry a NaN or an infinity of its input on; a kept weight does.
-// kRelu and kMaxPool keep a NaN, wherever in the window it stands (ONNX Runtime's Relu does too,
-// its MaxPool keeps some and loses others).
+// kActivation and kMaxPool keep a NaN, wherever in the window it stands (ONNX Runtime's Relu does
+// too, its MaxPool keeps some and loses others).
 #pragma once
 
 #include <array>
@@ -11,6 +11,8 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "kernels/activation.h"
 
 namespace sparseprune {
 
@@ -26,9 +28,29 @@ struct InvalidGraph : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
-enum class Op { kConv, kLinear, kAdd, kRelu, kMaxPool, kGlobalAveragePool, kFlatten };
+enum class Op {
+  kConv,
+  kLinear,
+  kAdd,
+  kActivation,
+  kScale,  // y = scale x + shift, per channel
+  kMaxPool,
+  kAveragePool,
+  kGlobalAveragePool,
+  kConcat,  // along the channels
+  kResize,
+  kSoftmax,  // along the features of N x F
+  kFlatten
+};
 
-// Attributes of kConv (kernel, stride, dilation, padding) and kMaxPool (dilation must be 1).
+// How kResize finds output position p of `output` positions from `input` ones.
+enum class Resize {
+  kNearest,         // floor(p * input / output)
+  kBilinear,        // half-pixel centres, edges repeated
+  kBilinearCorners  // align_corners
+};
+
+// Attributes of kConv (kernel, stride, dilation, padding), kMaxPool and kAveragePool (dilation 1).
 struct Window {
   std::array<int64_t, 2> kernel{1, 1}, stride{1, 1}, dilation{1, 1};
   std::array<int64_t, 2> pad_begin{0, 0}, pad_end{0, 0};  // {top, left}, {bottom, right}
@@ -37,14 +59,19 @@ struct Window {
 struct Node {
   Op op;
   std::string name;             // for error messages
-  std::vector<ValueId> inputs;  // one; two for kAdd (equal shapes)
+  std::vector<ValueId> inputs;  // one; two for kAdd (equal shapes); any number for kConcat
   ValueId output;
-  Window window;              // kConv, kMaxPool
+  Window window;              // kConv, kMaxPool, kAveragePool
   int64_t out_channels = 0;   // kConv: O; kLinear: output features
   int64_t in_channels = 0;    // kConv: I; kLinear: input features
-  std::vector<float> weight;  // kConv: O x I x KH x KW; kLinear: O x I, y = x W^T + b
-  std::vector<float> bias;    // empty or O
-  bool keep_dims = true;      // kGlobalAveragePool: N x C x 1 x 1 if true, else N x C
+  int64_t groups = 1;         // kConv: divides I and O
+  std::vector<float> weight;  // kConv: O x I/groups x KH x KW; kLinear: O x I; kScale: C
+  std::vector<float> bias;    // empty or O (kLinear: y = x W^T + b); kScale: C
+  Activation activation = Activation::kNone;  // kActivation
+  bool count_padding = false;                 // kAveragePool: padding counts in the divisor
+  Resize resize = Resize::kNearest;
+  std::array<int64_t, 2> size{0, 0};  // kResize: output height and width
+  bool keep_dims = true;              // kGlobalAveragePool: N x C x 1 x 1 if true, else N x C
 };
 
 struct Graph {

@@ -8,6 +8,7 @@
 
 #include "engine/layout.h"
 #include "engine/parallel.h"
+#include "engine/tuning.h"
 #include "kernels/table.h"
 
 namespace sparseprune {
@@ -36,6 +37,8 @@ class Operation {
   virtual void Run(const Frame& frame) const noexcept = 0;
   // Multiply-adds of one pass, as far as they matter.
   virtual int64_t work() const { return 0; }
+  // What its tiles were chosen for; null for all but convolutions.
+  virtual const ConvShape* conv_shape() const { return nullptr; }
 };
 using OperationPtr = std::unique_ptr<Operation>;
 
@@ -46,7 +49,7 @@ int64_t VectorBytes(const Layout& layout);
 
 OperationPtr MakeElementwise(const KernelTable& kernels, const Layout& a, Source from,
                              const Layout* b, Source other, const Layout& to, int buffer,
-                             bool relu);
+                             Activation activation);
 OperationPtr MakeMaxPool(const KernelTable& kernels, const int64_t (&kernel)[2],
                          const int64_t (&stride)[2], const int64_t (&pad)[2], const Layout& input,
                          Source from, const Layout& output, int buffer);

@@ -12,7 +12,7 @@ Region RegionOf(const Layout& layout) { return {layout.channels, layout.tile_h, 
 class Elementwise final : public Operation {
  public:
   Elementwise(const KernelTable& kernels, const Layout& a, Source from, const Layout* b,
-              Source other, const Layout& to, int buffer, bool relu)
+              Source other, const Layout& to, int buffer, Activation activation)
       : kernels_(kernels),
         a_(a),
         b_(b ? *b : a),
@@ -21,7 +21,7 @@ class Elementwise final : public Operation {
         other_(other),
         buffer_(buffer),
         two_(b != nullptr),
-        relu_(relu) {}
+        activation_(activation) {}
 
   void Run(const Frame& frame) const noexcept override {
     const char* a = from_.At(frame);
@@ -30,11 +30,11 @@ class Elementwise final : public Operation {
     if (to_.flat) {
       const int64_t count = to_.channels * to_.height * to_.width;
       kernels_.elementwise_flat(reinterpret_cast<const float*>(a),
-                                reinterpret_cast<const float*>(b), relu_, count,
+                                reinterpret_cast<const float*>(b), activation_, count,
                                 reinterpret_cast<float*>(out));
       return;
     }
-    ElementwiseTask task{RegionOf(to_), ViewOf(a_, a), {}, ViewOf(to_, out), relu_};
+    ElementwiseTask task{RegionOf(to_), ViewOf(a_, a), {}, ViewOf(to_, out), activation_};
     if (two_) task.b = ViewOf(b_, b);
     kernels_.elementwise(task);
   }
@@ -44,7 +44,8 @@ class Elementwise final : public Operation {
   const Layout a_, b_, to_;
   const Source from_, other_;
   const int buffer_;
-  const bool two_, relu_;
+  const bool two_;
+  const Activation activation_;
 };
 
 class MaxPool final : public Operation {
@@ -126,8 +127,8 @@ MapView ViewOf(const Layout& layout, char* data) {
 
 OperationPtr MakeElementwise(const KernelTable& kernels, const Layout& a, Source from,
                              const Layout* b, Source other, const Layout& to, int buffer,
-                             bool relu) {
-  return std::make_unique<Elementwise>(kernels, a, from, b, other, to, buffer, relu);
+                             Activation activation) {
+  return std::make_unique<Elementwise>(kernels, a, from, b, other, to, buffer, activation);
 }
 
 OperationPtr MakeMaxPool(const KernelTable& kernels, const int64_t (&kernel)[2],

@@ -33,7 +33,7 @@ class Plan {
  public:
   // The graph outlives the plan. Throws InvalidGraph or std::bad_alloc.
   Plan(const Graph& graph, const std::vector<Shape>& shapes, const Mode& mode,
-       const KernelTable& kernels);
+       const KernelTable& kernels, const Tuning& tuning);
 
   // A workspace nobody else uses, until it is given back.
   WorkspacePtr Borrow() const;

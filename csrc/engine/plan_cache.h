@@ -25,7 +25,7 @@ class PlanCache {
  public:
   // Throws InvalidGraph when the shapes do not fit `graph`.
   std::shared_ptr<const Prepared> Find(const Graph& graph, const KernelTable& kernels,
-                                       const std::vector<TensorView>& inputs);
+                                       const Tuning& tuning, const std::vector<TensorView>& inputs);
 
  private:
   using PreparedPtr = std::shared_ptr<const Prepared>;
@@ -38,10 +38,11 @@ class PlanCache {
     PlanPtr plan;
   };
 
-  PreparedPtr Prepare(const Graph& graph, const KernelTable& kernels,
+  PreparedPtr Prepare(const Graph& graph, const KernelTable& kernels, const Tuning& tuning,
                       const std::vector<TensorView>& inputs);
-  PlanPtr FindPlan(const Graph& graph, const KernelTable& kernels, const std::vector<Shape>& inputs,
-                   const std::vector<Shape>& shapes, const Mode& mode);
+  PlanPtr FindPlan(const Graph& graph, const KernelTable& kernels, const Tuning& tuning,
+                   const std::vector<Shape>& inputs, const std::vector<Shape>& shapes,
+                   const Mode& mode);
 
   // With the mutex held:
   PlanPtr KnownPlan(const std::vector<Shape>& images, const Mode& mode);  // null: none

@@ -12,6 +12,7 @@ namespace sparseprune {
 struct Program::State {
   Graph graph;
   const KernelTable* kernels;
+  Tuning tuning;
   PlanCache plans;
 };
 
@@ -35,7 +36,7 @@ std::vector<Shape> Program::OutputShapes(const std::vector<Shape>& inputs) const
 void Program::Run(const std::vector<TensorView>& inputs, const OutputAllocator& outputs,
                   Parallel& parallel) const {
   const KernelTable& kernels = *state_->kernels;
-  const auto prepared = state_->plans.Find(state_->graph, kernels, inputs);
+  const auto prepared = state_->plans.Find(state_->graph, kernels, state_->tuning, inputs);
   Batch batch{{}, {}, prepared->input_floats, prepared->output_floats};
   for (const TensorView& view : inputs) batch.inputs.push_back(view.data);
   for (size_t i = 0; i < prepared->outputs.size(); ++i)

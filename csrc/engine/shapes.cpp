@@ -67,7 +67,7 @@ Shape OutputShape(const Node& node, const std::vector<Shape>& shapes) {
       return LinearShape(node, input);
     case Op::kAdd:
       return SumShape(node, input, shapes[node.inputs[1]]);
-    case Op::kRelu:
+    case Op::kActivation:
       return input;
     case Op::kGlobalAveragePool:
       return PooledShape(node, input);

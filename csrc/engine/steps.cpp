@@ -18,9 +18,9 @@ class Fuser {
 
  private:
   void Take(const Node& node) {
-    if (node.op == Op::kRelu && JoinRelu(node)) return;
+    if (node.op == Op::kActivation && JoinActivation(node)) return;
     if (node.op == Op::kAdd && JoinSum(node)) return;
-    Step step{node.op, &node, node.inputs[0], -1, node.output, node.op == Op::kRelu};
+    Step step{node.op, &node, node.inputs[0], -1, node.output, node.activation};
     if (node.op == Op::kAdd) step.other = node.inputs[1];
     maker_[node.output] = static_cast<int>(steps.size());
     steps.push_back(step);
@@ -36,11 +36,11 @@ class Fuser {
     step.output = output;
   }
 
-  bool JoinRelu(const Node& node) {
+  bool JoinActivation(const Node& node) {
     Step* step = Private(node.inputs[0]);
-    if (step == nullptr || step->relu) return false;
+    if (step == nullptr || step->activation != Activation::kNone) return false;
     if (step->op != Op::kConv && step->op != Op::kLinear && step->op != Op::kAdd) return false;
-    step->relu = true;
+    step->activation = node.activation;
     Redirect(*step, node.output);
     return true;
   }
@@ -50,7 +50,9 @@ class Fuser {
     ValueId layer = node.inputs[0], residual = node.inputs[1];
     if (maker_[layer] < maker_[residual]) std::swap(layer, residual);
     Step* step = Private(layer);
-    if (step == nullptr || step->op != Op::kConv || step->relu || step->other >= 0) return false;
+    if (step == nullptr || step->op != Op::kConv || step->activation != Activation::kNone ||
+        step->other >= 0)
+      return false;
     step->other = residual;
     Redirect(*step, node.output);
     return true;

@@ -8,12 +8,12 @@
 namespace sparseprune {
 
 struct Step {
-  Op op;             // kAdd and kRelu: an elementwise step
+  Op op;             // kAdd and kActivation: an elementwise step
   const Node* node;  // parameters and window; the first of the joined nodes
   ValueId input;
   ValueId other = -1;  // what is added: a second input of kAdd, the residual of kConv
   ValueId output;
-  bool relu = false;
+  Activation activation = Activation::kNone;
 };
 
 // `graph` is valid and outlives the steps.

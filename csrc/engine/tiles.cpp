@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "engine/arithmetic.h"
 #include "engine/conv.h"
@@ -48,18 +49,24 @@ double Cycles(const ConvShape& s, int64_t rows, int64_t cols) {
 
 }  // namespace
 
-TileChoice ChooseTile(const ConvShape& shape, const KernelTable& kernels) {
-  TileChoice best{1, 1, BlockChannels(shape, 1, 1)};
-  double fewest = Cycles(shape, 1, 1);
+std::vector<TileChoice> RankTiles(const ConvShape& shape, const KernelTable& kernels) {
+  std::vector<std::pair<double, TileChoice>> ranked;
   for (int64_t rows = 1; rows <= std::min<int64_t>(shape.rows, 8); ++rows)
-    for (int64_t cols = 1; cols <= std::min<int64_t>(shape.cols, 32); ++cols) {
-      if (kernels.conv(shape.block_rows, shape.stride[1], rows, cols) == nullptr) continue;
-      const double cycles = Cycles(shape, rows, cols);
-      if (cycles >= fewest) continue;
-      fewest = cycles;
-      best = {rows, cols, BlockChannels(shape, rows, cols)};
-    }
-  return best;
+    for (int64_t cols = 1; cols <= std::min<int64_t>(shape.cols, 32); ++cols)
+      if (kernels.conv(shape.block_rows, shape.stride[1], rows, cols) != nullptr)
+        ranked.emplace_back(Cycles(shape, rows, cols),
+                            TileChoice{rows, cols, BlockChannels(shape, rows, cols)});
+  std::stable_sort(ranked.begin(), ranked.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<TileChoice> tiles;
+  for (const auto& entry : ranked) tiles.push_back(entry.second);
+  return tiles;
+}
+
+TileChoice ChooseTile(const ConvShape& shape, const KernelTable& kernels, const Tuning& tuning) {
+  const auto known = tuning.find(TuningKey(shape));
+  if (known == tuning.end()) return RankTiles(shape, kernels).front();
+  return known->second;
 }
 
 }  // namespace sparseprune

@@ -3,7 +3,7 @@
 SP_INLINE void StoreRow(const GemvTask& t, uint32_t row, float sum) {
   const uint32_t feature = row >> 2;
   sum += row & kFirstPart ? t.packed.bias[feature] : t.output[feature];
-  if ((row & kLastPart) && t.relu) sum = sum < 0 ? 0 : sum;
+  if (row & kLastPart) sum = Activated(t.activation, sum);
   t.output[feature] = sum;
 }
 

@@ -8,6 +8,7 @@ namespace {
 
 // clang-format off: the order matters
 #include "kernels/simd-inl.h"
+#include "kernels/activation-inl.h"
 #include "kernels/conv-inl.h"
 #include "kernels/conv_table-inl.h"
 #include "kernels/gemv-inl.h"

@@ -52,14 +52,15 @@ void Elementwise(const ElementwiseTask& t) {
       for (int64_t x = 0; x < t.region.cols; ++x) {
         Vec v = At(t.a.data, c * t.a.channel_stride + y * t.a.row_stride + x);
         if (t.b.data != nullptr) v += At(t.b.data, c * t.b.channel_stride + y * t.b.row_stride + x);
-        At(t.output.data, c * t.output.channel_stride + y * t.output.row_stride + x) =
-            t.relu ? Relu(v) : v;
+        Activate(t.activation, &v, 1);
+        At(t.output.data, c * t.output.channel_stride + y * t.output.row_stride + x) = v;
       }
 }
 
-void ElementwiseFlat(const float* a, const float* b, bool relu, int64_t count, float* out) {
+void ElementwiseFlat(const float* a, const float* b, Activation activation, int64_t count,
+                     float* out) {
   for (int64_t i = 0; i < count; ++i) {
     const float v = b != nullptr ? a[i] + b[i] : a[i];
-    out[i] = relu && v < 0 ? 0 : v;
+    out[i] = Activated(activation, v);
   }
 }

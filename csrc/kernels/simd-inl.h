@@ -18,9 +18,6 @@ SP_INLINE Vec& At(char* base, int64_t vectors) {
 // Minus, not plus: x + 0 is an operation (-0 + 0 is +0), x - 0 is the broadcast alone.
 SP_INLINE Vec Splat(float x) { return x - Vec{}; }
 
-// In this order a NaN stays a NaN.
-SP_INLINE Vec Relu(Vec x) { return x < Vec{} ? Vec{} : x; }
-
 SP_INLINE Vec And(Vec x, IntVec mask) {
   return reinterpret_cast<Vec>(reinterpret_cast<IntVec>(x) & mask);
 }

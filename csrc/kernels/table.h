@@ -8,11 +8,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/activation.h"
+
 namespace sparseprune {
 
 // Row words of packed weights: output channel * 4 + these bits.
 constexpr uint32_t kFirstPart = 1;  // start from the bias, not from what the output holds
-constexpr uint32_t kLastPart = 2;   // finish with residual, ReLU and mask
+constexpr uint32_t kLastPart = 2;   // finish with residual, activation and mask
 
 // One packed piece of a weight matrix: groups of rows with the taps they share (engine/pack.h).
 struct PackedRows {
@@ -35,7 +37,7 @@ struct ConvTile {
   int64_t residual_row_bytes, residual_channel_bytes;
   const char* mask;  // null: every lane is inside the image
   int64_t mask_row_bytes;
-  bool relu;
+  Activation activation;
 };
 using ConvKernel = void (*)(const ConvTile&);
 
@@ -45,7 +47,7 @@ struct GemvTask {
   const float* input;
   float* output;
   int64_t out_features;
-  bool relu;
+  Activation activation;
 };
 
 // Channels of vectors, for the kernels below.
@@ -78,12 +80,12 @@ struct AverageTask {
   bool sum_lanes;  // one float per channel; else one vector per channel
 };
 
-// output = a + b, either a ReLU of it; b may be null.
+// output = a + b, either with an activation; b may be null.
 struct ElementwiseTask {
   Region region;
   ConstMapView a, b;
   MapView output;
-  bool relu;
+  Activation activation;
 };
 
 // output vector to[v] = input floats at index[v * lanes ...] (negative: fill), for every channel.
@@ -129,7 +131,8 @@ struct KernelTable {
   void (*max_pool)(const PoolTask&);
   void (*average)(const AverageTask&);
   void (*elementwise)(const ElementwiseTask&);
-  void (*elementwise_flat)(const float* a, const float* b, bool relu, int64_t count, float* out);
+  void (*elementwise_flat)(const float* a, const float* b, Activation activation, int64_t count,
+                           float* out);
   void (*gather)(const GatherTask&);
   void (*gather_lanes)(const GatherLanesTask&);
   void (*shuffle)(const ShuffleTask&);

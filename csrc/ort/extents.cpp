@@ -49,7 +49,7 @@ ExtentShape ShapeTable::Infer(const Layer& layer) {
   const ExtentShape input = Of(layer.inputs[0]);
   if (layer.alias) return input;
   switch (layer.op) {
-    case Op::kRelu:
+    case Op::kActivation:
     case Op::kAdd:
       return input;
     case Op::kConv:

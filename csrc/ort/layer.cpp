@@ -13,7 +13,9 @@ bool IsMapOrVector(const NodeView& node, int value) {
 
 std::optional<Layer> UnderstandRelu(const NodeView& node) {
   if (!node.Computes(1) || !IsMapOrVector(node, node.input(0))) return std::nullopt;
-  return node.MakeLayer(Op::kRelu, 1);
+  Layer layer = node.MakeLayer(Op::kActivation, 1);
+  layer.activation = Activation::kRelu;
+  return layer;
 }
 
 // Whether the shapes agree is for the whole graph to say: see extents.h.
@@ -24,7 +26,7 @@ std::optional<Layer> UnderstandAdd(const NodeView& node) {
 
 std::optional<Layer> UnderstandIdentity(const NodeView& node) {
   if (!node.Computes(1) || !IsMapOrVector(node, node.input(0))) return std::nullopt;
-  Layer layer = node.MakeLayer(Op::kRelu, 1);
+  Layer layer = node.MakeLayer(Op::kActivation, 1);
   layer.alias = true;
   return layer;
 }

@@ -9,11 +9,12 @@
 namespace sparseprune::ort {
 
 struct Layer {
-  Op op = Op::kRelu;
+  Op op = Op::kActivation;
   bool alias = false;  // the output is the input, under another name; `op` has no meaning
   std::vector<int> inputs;
   int output = kAbsent;
   Window window;
+  Activation activation = Activation::kNone;
   bool keep_dims = true;
   // kConv: O x I x KH x KW; kLinear: O x I, or I x O if `transposed`.
   Tensor weight;

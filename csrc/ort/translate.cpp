@@ -66,6 +66,7 @@ class Builder {
     node.name = source_node.title;
     for (int input : layer->inputs) node.inputs.push_back(Find(source_.values[input].name));
     node.window = layer->window;
+    node.activation = layer->activation;
     node.keep_dims = layer->keep_dims;
     if (layer->weighted()) CopyParameters(*layer, node);
     node.output = Define(output);

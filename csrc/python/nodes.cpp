@@ -92,7 +92,9 @@ void BindNodes(py::module_& m) {
   m.def(
       "relu",
       [](std::string name, ValueId input, ValueId output) {
-        return Simple(Op::kRelu, std::move(name), {input}, output);
+        Node node = Simple(Op::kActivation, std::move(name), {input}, output);
+        node.activation = Activation::kRelu;
+        return node;
       },
       "name"_a, "input"_a, "output"_a);
   m.def("max_pool", &MaxPool, "name"_a, "input"_a, "output"_a, "kernel"_a, py::kw_only(),

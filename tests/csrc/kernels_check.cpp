@@ -74,7 +74,7 @@ void CheckKernel(const KernelTable& kernels, int block, int64_t stride, int64_t 
   tile.output_row_bytes = tile.residual_row_bytes = cols * bytes;
   tile.output_channel_bytes = tile.residual_channel_bytes = rows * cols * bytes;
   tile.residual = residual.bytes();
-  tile.relu = true;
+  tile.activation = Activation::kRelu;
   for (const Segment& s : Pack(matrix, offsets, SplitTaps(offsets, 5), 0, channels, block, false)) {
     tile.packed = s.View(bias.data());
     tile.input = input.bytes() + s.base * bytes;

@@ -1,0 +1,31 @@
+// Which register tile each layer was found to run fastest with, on one CPU.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace sparseprune {
+
+struct KernelTable;
+
+// Everything about one layer that the choice of tiles depends on.
+struct ConvShape {
+  int64_t rows, cols;  // output vectors of one tile of the map
+  int64_t kernel[2], stride[2], dilation[2];
+  int64_t in_channels, kept, out_channels;
+  int block_rows, lanes;
+};
+
+// A register tile and how many input channels stream through it at a time.
+struct TileChoice {
+  int64_t rows, cols, block_channels;
+};
+
+// By TuningKey; a layer that is not in it takes the best tile of the cost model (tiles.cpp).
+using Tuning = std::map<std::string, TileChoice>;
+
+// Equal for layers that run alike: shape, block rows, density in whole percents.
+std::string TuningKey(const ConvShape& shape);
+
+}  // namespace sparseprune
