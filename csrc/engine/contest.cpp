@@ -22,7 +22,7 @@ constexpr size_t kFewestPairs = 5, kPairs = 7, kMostPairs = 14;
 // ones whose times scatter by 1 % swap places in one comparison of fifty, which harms nobody.
 constexpr double kGain = 0.01;
 // Short networks are repeated until a sample takes this long: an interrupt costs microseconds.
-constexpr double kSampleSeconds = 1e-3;
+constexpr double kSampleSeconds = 3e-4;
 constexpr int kMostRepeats = 1000;
 // Added to both sides of a ratio; an operation may take less than the clock can tell.
 constexpr double kTick = 1e-9;

@@ -75,9 +75,9 @@ Tuning Program::Tune(const std::vector<Shape>& inputs, double seconds) {
   Tuning known = tuning(), found;
   for (const Mode& mode : modes)
     found.merge(sparseprune::Tune(graph, shapes, mode, kernels, known, share));
-  if (found.empty()) return found;
+  const size_t before = known.size();
   known.insert(found.begin(), found.end());
-  state_->plans.SetTuning(std::move(known));
+  if (known.size() > before) state_->plans.SetTuning(std::move(known));
   return found;
 }
 

@@ -39,9 +39,8 @@ class Program {
            Parallel& parallel) const;
 
   // Times tiles of the layers that have none in the tuning yet, for about `seconds` (at most an
-  // hour) on this thread, and runs with the fastest from then on. Returns what was found, empty
-  // where nothing was to find. Others may call Run meanwhile. Throws InvalidGraph, or
-  // std::bad_alloc.
+  // hour) on this thread, and runs with the fastest from then on. Returns the tuning of all layers
+  // for these shapes. Others may call Run meanwhile. Throws InvalidGraph or std::bad_alloc.
   Tuning Tune(const std::vector<Shape>& inputs, double seconds);
 
   // What it was given and what Tune found.

@@ -53,7 +53,7 @@ class Tuner {
   }
 
   Tuning Found() const {
-    Tuning found;
+    Tuning found = used_;
     for (const auto& [key, entry] : entries_)
       if (entry.tried > 1 || entry.candidates.size() == 1)
         found[key] = entry.candidates[entry.best];
@@ -69,8 +69,14 @@ class Tuner {
   }
 
   void AddOperation(size_t index, const ConvShape* shape) {
-    if (shape == nullptr || known_.count(TuningKey(*shape)) != 0) return;
-    Entry& entry = entries_[TuningKey(*shape)];
+    if (shape == nullptr) return;
+    const std::string key = TuningKey(*shape);
+    const auto known = known_.find(key);
+    if (known != known_.end()) {
+      used_.insert(*known);
+      return;
+    }
+    Entry& entry = entries_[key];
     if (entry.operations.empty()) entry.candidates = RankTiles(*shape, kernels_);
     entry.operations.push_back(index);
   }
@@ -110,6 +116,7 @@ class Tuner {
   const KernelTable& kernels_;
   const Tuning& known_;
   Contest contest_;
+  Tuning used_;  // of the known entries
   std::map<std::string, Entry> entries_;
   std::unique_ptr<Plan> champion_;
   double build_seconds_ = 0;

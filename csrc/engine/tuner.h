@@ -8,10 +8,9 @@
 
 namespace sparseprune {
 
-// The tiles that ran fastest of those there was time to try, for every layer of the graph that
-// `known` has no entry for; only these are in the result. Takes about `seconds`, less when all
-// candidates of all layers have been tried, on this thread alone. `shapes` as for Plan. Throws
-// InvalidGraph or std::bad_alloc.
+// A tuning of the graph's layers: the entries of `known`, and for other layers the tiles that ran
+// fastest of those there was time to try. Takes about `seconds`, less when all candidates have been
+// tried, on this thread alone. `shapes` as for Plan. Throws InvalidGraph or std::bad_alloc.
 //
 // Only tiles change, so results with and without differ by no more than the rounding of sums in
 // another order.
