@@ -58,11 +58,8 @@ void ParseLine(std::string_view line, Tuning& tuning) {
 
 std::string FormatTuning(const Tuning& tuning, const std::string& isa) {
   std::string text = Header(isa);
-  for (const auto& [key, tile] : tuning) {
-    const std::string line = key + std::string(kEquals) + FormatChoice(tile) + '\n';
-    if (text.size() + line.size() > kMostTuningBytes) break;
-    text += line;
-  }
+  for (const auto& [key, tile] : tuning)
+    text += key + std::string(kEquals) + FormatChoice(tile) + '\n';
   return text;
 }
 
