@@ -57,6 +57,7 @@ void PlanBuilder::AddStep(size_t index) {
       AddLayer(step, index);
       break;
     case Op::kAdd:
+    case Op::kScale:
     case Op::kActivation:
       AddElementwise(step);
       break;
@@ -107,8 +108,9 @@ void PlanBuilder::AddElementwise(const Step& step) {
   const Copy a = Read(step.input, want);
   const Copy b = step.other >= 0 ? Read(step.other, want) : a;
   const int buffer = Make(step.output);
-  Emit(MakeElementwise(kernels_, a.layout, a.source, step.other >= 0 ? &b.layout : nullptr,
-                       b.source, output, buffer, step.activation),
+  Emit(MakeElementwise(kernels_,
+                       {a.layout, b.layout, output, a.source, b.source, buffer, step.other >= 0},
+                       {step.scale, step.activation}),
        {a.source, b.source}, buffer);
 }
 

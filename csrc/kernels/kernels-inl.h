@@ -8,12 +8,14 @@ namespace {
 
 // clang-format off: the order matters
 #include "kernels/simd-inl.h"
+#include "kernels/exp-inl.h"
 #include "kernels/activation-inl.h"
 #include "kernels/conv-inl.h"
 #include "kernels/conv_table-inl.h"
 #include "kernels/gemv-inl.h"
 #include "kernels/layout-inl.h"
 #include "kernels/map-inl.h"
+#include "kernels/elementwise-inl.h"
 // clang-format on
 
 bool Supported() { return SP_SUPPORTED; }
