@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/graph.h"
 #include "engine/layout.h"
 #include "engine/parallel.h"
 #include "engine/tuning.h"
@@ -50,9 +51,12 @@ int64_t VectorBytes(const Layout& layout);
 OperationPtr MakeElementwise(const KernelTable& kernels, const Layout& a, Source from,
                              const Layout* b, Source other, const Layout& to, int buffer,
                              Activation activation);
-OperationPtr MakeMaxPool(const KernelTable& kernels, const int64_t (&kernel)[2],
-                         const int64_t (&stride)[2], const int64_t (&pad)[2], const Layout& input,
+// `input` has the halo the windows need, filled with what must not win (max) or with zeros.
+OperationPtr MakeMaxPool(const KernelTable& kernels, const Window& window, const Layout& input,
                          Source from, const Layout& output, int buffer);
+// Every window holds a position of the map.
+OperationPtr MakeAveragePool(const KernelTable& kernels, const Window& window, bool count_padding,
+                             const Layout& input, Source from, const Layout& output, int buffer);
 OperationPtr MakeAverage(const KernelTable& kernels, const Layout& input, Source from,
                          const Layout& output, int buffer);
 OperationPtr MakeHalo(const KernelTable& kernels, const Layout& layout, int buffer);
