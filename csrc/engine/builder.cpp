@@ -82,11 +82,8 @@ void PlanBuilder::AddLayer(const Step& step, size_t index) {
     return;
   }
   if (step.op == Op::kMaxPool) {
-    const Window& w = step.node->window;
-    const int64_t kernel[2] = {w.kernel[0], w.kernel[1]}, stride[2] = {w.stride[0], w.stride[1]},
-                  pad[2] = {w.pad_begin[0], w.pad_begin[1]};
     const int buffer = Make(step.output);
-    Emit(MakeMaxPool(kernels_, kernel, stride, pad, input.layout, input.source, output, buffer),
+    Emit(MakeMaxPool(kernels_, step.node->window, input.layout, input.source, output, buffer),
          {input.source}, buffer);
     return;
   }

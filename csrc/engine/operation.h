@@ -64,9 +64,12 @@ struct Epilogue {
 };
 OperationPtr MakeElementwise(const KernelTable& kernels, const ElementwisePlaces& places,
                              const Epilogue& epilogue);
-OperationPtr MakeMaxPool(const KernelTable& kernels, const int64_t (&kernel)[2],
-                         const int64_t (&stride)[2], const int64_t (&pad)[2], const Layout& input,
+// `input` has the halo the windows need, filled with what must not win (max) or with zeros.
+OperationPtr MakeMaxPool(const KernelTable& kernels, const Window& window, const Layout& input,
                          Source from, const Layout& output, int buffer);
+// Every window holds a position of the map.
+OperationPtr MakeAveragePool(const KernelTable& kernels, const Window& window, bool count_padding,
+                             const Layout& input, Source from, const Layout& output, int buffer);
 OperationPtr MakeAverage(const KernelTable& kernels, const Layout& input, Source from,
                          const Layout& output, int buffer);
 OperationPtr MakeHalo(const KernelTable& kernels, const Layout& layout, int buffer);

@@ -3,45 +3,6 @@
 namespace sparseprune {
 namespace {
 
-class MaxPool final : public Operation {
- public:
-  MaxPool(const KernelTable& kernels, const int64_t (&kernel)[2], const int64_t (&stride)[2],
-          const int64_t (&pad)[2], const Layout& input, Source from, const Layout& output,
-          int buffer)
-      : kernels_(kernels),
-        task_{},
-        input_(input),
-        output_(output),
-        from_(from),
-        buffer_(buffer),
-        mask_(output.Mask()),
-        first_(pad[0] * input.RowStride() + pad[1]) {
-    task_.region = RegionOf(output);
-    task_.mask = MaskData(mask_);
-    for (int axis = 0; axis < 2; ++axis) {
-      task_.kernel[axis] = kernel[axis];
-      task_.stride[axis] = stride[axis];
-    }
-  }
-
-  void Run(const Frame& frame) const noexcept override {
-    PoolTask task = task_;
-    task.input = ViewOf(input_, from_.At(frame));
-    task.input.data -= first_ * VectorBytes(input_);
-    task.output = ViewOf(output_, frame.buffers[buffer_]);
-    kernels_.max_pool(task);
-  }
-
- private:
-  const KernelTable& kernels_;
-  PoolTask task_;
-  const Layout input_, output_;
-  const Source from_;
-  const int buffer_;
-  const std::vector<int32_t> mask_;
-  const int64_t first_;
-};
-
 // Lanes outside the map hold zeros (Layout::Mask), so they may take part in the sum.
 class Average final : public Operation {
  public:
@@ -84,12 +45,6 @@ ConstMapView ViewOf(const Layout& layout, const char* data) {
 
 MapView ViewOf(const Layout& layout, char* data) {
   return {data + layout.Origin() * VectorBytes(layout), layout.ChannelStride(), layout.RowStride()};
-}
-
-OperationPtr MakeMaxPool(const KernelTable& kernels, const int64_t (&kernel)[2],
-                         const int64_t (&stride)[2], const int64_t (&pad)[2], const Layout& input,
-                         Source from, const Layout& output, int buffer) {
-  return std::make_unique<MaxPool>(kernels, kernel, stride, pad, input, from, output, buffer);
 }
 
 OperationPtr MakeAverage(const KernelTable& kernels, const Layout& input, Source from,

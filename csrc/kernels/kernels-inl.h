@@ -16,6 +16,7 @@ namespace {
 #include "kernels/layout-inl.h"
 #include "kernels/map-inl.h"
 #include "kernels/elementwise-inl.h"
+#include "kernels/pool-inl.h"
 // clang-format on
 
 bool Supported() { return SP_SUPPORTED; }
@@ -23,9 +24,10 @@ bool Supported() { return SP_SUPPORTED; }
 }  // namespace
 
 extern const KernelTable kKernels;
-const KernelTable kKernels = {
-    SP_TEXT(SP_ISA), kLanes,       &Supported,       &PickConv,  &Gemv,        &GemvPanel, &MaxPool,
-    &Average,        &Elementwise, &ElementwiseFlat, &GatherAll, &GatherLanes, &Shuffle};
+const KernelTable kKernels = {SP_TEXT(SP_ISA), kLanes,           &Supported, &PickConv,
+                              &Gemv,           &GemvPanel,       &MaxPool,   &Average,
+                              &Elementwise,    &ElementwiseFlat, &GatherAll, &GatherLanes,
+                              &Shuffle,        &AveragePool};
 
 }  // namespace SP_ISA
 }  // namespace sparseprune

@@ -67,7 +67,8 @@ struct PoolTask {
   Region region;
   ConstMapView input;  // at the first tap of the first window
   MapView output;
-  const char* mask;  // null or rows x cols vectors
+  const char* mask;     // max: null or rows x cols vectors
+  const char* factors;  // average: rows x cols vectors, 1 / window size; 0 outside the map
   int64_t kernel[2], stride[2];
 };
 
@@ -146,6 +147,7 @@ struct KernelTable {
   void (*gather)(const GatherTask&);
   void (*gather_lanes)(const GatherLanesTask&);
   void (*shuffle)(const ShuffleTask&);
+  void (*average_pool)(const PoolTask&);
 };
 
 // Of the instruction sets this CPU can run, best first; the baseline is always among them.
