@@ -13,6 +13,7 @@ namespace {
 #include "kernels/conv_table-inl.h"
 #include "kernels/gemv-inl.h"
 #include "kernels/layout-inl.h"
+#include "kernels/interleave-inl.h"
 #include "kernels/map-inl.h"
 #include "kernels/pool-inl.h"
 // clang-format on
@@ -22,10 +23,10 @@ bool Supported() { return SP_SUPPORTED; }
 }  // namespace
 
 extern const KernelTable kKernels;
-const KernelTable kKernels = {SP_TEXT(SP_ISA), kLanes,           &Supported, &PickConv,
-                              &Gemv,           &GemvPanel,       &MaxPool,   &Average,
-                              &Elementwise,    &ElementwiseFlat, &GatherAll, &GatherLanes,
-                              &Shuffle,        &AveragePool};
+const KernelTable kKernels = {SP_TEXT(SP_ISA), kLanes,           &Supported,  &PickConv,
+                              &Gemv,           &GemvPanel,       &MaxPool,    &Average,
+                              &Elementwise,    &ElementwiseFlat, &Interleave, &Deinterleave,
+                              &Merge,          &Shuffle,         &AveragePool};
 
 }  // namespace SP_ISA
 }  // namespace sparseprune
