@@ -29,7 +29,7 @@ ConvShape ShapeOf(const Step& step, const ConvPlaces& p, int block_rows) {
           {w.stride[0], w.stride[1]},
           {w.dilation[0], w.dilation[1]},
           node.in_channels,
-          CountKept(MatrixOf(node)),
+          node.weight.kept(),
           node.out_channels,
           block_rows,
           static_cast<int>(p.output.lanes)};
@@ -175,7 +175,7 @@ std::vector<float> BiasOf(const Node& node) {
 }
 
 WeightMatrix MatrixOf(const Node& node) {
-  return {node.weight.data(), node.out_channels,
+  return {node.weight.Dense(), node.out_channels,
           static_cast<int64_t>(node.weight.size()) / node.out_channels};
 }
 

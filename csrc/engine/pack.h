@@ -10,7 +10,7 @@ namespace sparseprune {
 
 // A weight matrix: one row per output channel, one tap per weight of a row.
 struct WeightMatrix {
-  const float* values;
+  std::vector<float> values;
   int64_t rows, taps;
   float at(int64_t row, int64_t tap) const { return values[row * taps + tap]; }
 };
