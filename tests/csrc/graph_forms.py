@@ -19,7 +19,9 @@ def to_engine(node):
     """The node as `_cpu` makes it."""
     options = dict(node)
     op, inputs, output = options.pop("op"), options.pop("inputs"), options.pop("output")
-    first = [options.pop(name) for name in ("weight", "bias", "kernel") if name in options]
+    order = ("weight", "bias", "kernel", "kind", "size", "mode")
+    first = [options.pop(name) for name in order if name in options]
+    inputs = [inputs] if op == "concat" else inputs
     return getattr(_cpu, op)(f"n{output}", *inputs, output, *first, **options)
 
 
@@ -33,15 +35,14 @@ def floats(array):
 
 
 def node_bytes(node):
-    op = node["op"] if node["op"] in OPS else "activation"
     weight = node.get("weight", np.zeros(0, np.float32))
     bias = node.get("bias")
     kernel = weight.shape[2:] if weight.ndim == 4 else node.get("kernel", (1, 1))
     groups = node.get("groups", 1)
     channels = (weight.shape[0], weight.shape[1] * groups) if weight.ndim > 1 else (0, 0)
-    activation = ACTIVATIONS.index(node["op"]) if op == "activation" else 0
+    activation = ACTIVATIONS.index(node.get("kind", "none"))
     fields = [
-        *(OPS.index(op), len(node["inputs"]), *node["inputs"], node["output"]),
+        *(OPS.index(node["op"]), len(node["inputs"]), *node["inputs"], node["output"]),
         *kernel,
         *node.get("stride", (1, 1)),
         *node.get("dilation", (1, 1)),

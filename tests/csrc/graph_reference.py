@@ -113,8 +113,50 @@ def add(_, a, b):
     return made.rounded(1, a.most + b.most)
 
 
-def relu(_, x):
-    return Value(np.maximum(x.exact, 0), x.error, x.nan)
+def scale(node, x):
+    shape = (-1, *[1] * (x.exact.ndim - 2))
+    factor = node["weight"].astype(np.float64).reshape(shape)
+    shift = node["bias"].astype(np.float64).reshape(shape) if "bias" in node else 0
+    made = Value(factor * x.exact + shift, np.abs(factor) * x.error, x.nan)
+    return made.rounded(2, np.abs(factor) * x.most + np.abs(shift))
+
+
+def activation(node, x):
+    return ACTIVATIONS[node["kind"]](x)
+
+
+def hard_swish(x):
+    """Its slope is at most 3/2; the gate x / 6 + 1/2 counts where it is not cut off."""
+    gate = np.clip(x.exact / 6 + 0.5, 0, 1)
+    size = np.minimum(x.most / 6 + 0.5, 1.5)
+    return Value(x.exact * gate, 1.5 * x.error, x.nan).rounded(4, x.most * size)
+
+
+def sigmoid(x):
+    exact = 1 / (1 + np.exp(-x.exact))
+    made = Value(exact, x.error / 4, x.nan)
+    return made.rounded(4, made.most)  # as promised in activation-inl.h
+
+
+ACTIVATIONS = {
+    "relu": lambda x: Value(np.maximum(x.exact, 0), x.error, x.nan),
+    "relu6": lambda x: Value(np.clip(x.exact, 0, 6), x.error, x.nan),
+    "hard_swish": hard_swish,
+    "sigmoid": sigmoid,
+}
+
+
+def softmax(_, x):
+    """Errors of the inputs multiply a result by up to e^(2 error)."""
+    below = x.exact - x.exact.max(1, keepdims=True)
+    exact = np.exp(below)
+    exact /= exact.sum(1, keepdims=True)
+    # The differences are rounded, each by its own size.
+    carried = 2 * x.error.max(1, keepdims=True) + gamma(2) * np.abs(below).max(1, keepdims=True)
+    nan = np.broadcast_to(x.nan.any(1, keepdims=True), x.nan.shape)
+    made = Value(exact, exact * np.expm1(carried), nan)
+    # Exponentials to 4 roundings each, their sum, the division.
+    return made.rounded(x.exact.shape[1] + 10, made.most)
 
 
 def max_pool(node, x):
@@ -141,6 +183,60 @@ def global_average_pool(node, x):
     return made.map(lambda v: v[:, :, None, None]) if node.get("keep_dims", True) else made
 
 
+def average_pool(node, x):
+    kernel = node["kernel"]
+    inside = np.ones((1, 1, *x.exact.shape[2:]))
+    count = sum(seen for _, _, seen in taps(inside, node, kernel))
+    if node.get("count_padding"):
+        count = np.full_like(count, kernel[0] * kernel[1])
+    exact, error, most = (
+        sum(seen for _, _, seen in taps(part, node, kernel)) / count
+        for part in (x.exact, x.error, x.most)
+    )
+    nan = np.any([seen for _, _, seen in taps(x.nan, node, kernel, False)], axis=0)
+    # Additions, and a product with a rounded quotient.
+    return Value(exact, error, nan).rounded(kernel[0] * kernel[1] + 3, most)
+
+
+def concat(_, *parts):
+    joined = [np.concatenate(arrays, 1) for arrays in zip(*map(fields, parts), strict=True)]
+    return Value(*joined)
+
+
+def fields(x):
+    return x.exact, x.error, x.nan
+
+
+def sources(mode, many, few):
+    """`many` output positions of one axis as weights of its `few` input positions."""
+    weights, to = np.zeros((many, few)), np.arange(many)
+    if mode == "nearest":
+        weights[to, to * few // many] = 1
+        return weights
+    if mode == "bilinear_corners":
+        at = to * (few - 1) / max(many - 1, 1)
+    else:
+        at = np.clip((to + 0.5) * few / many - 0.5, 0, few - 1)
+    before = np.floor(at).astype(int)
+    weights[to, before] = 1 - (at - before)
+    weights[to, np.minimum(before + 1, few - 1)] += at - before
+    return weights
+
+
+def resize(node, x):
+    down, across = (
+        sources(node["mode"], node["size"][axis], x.exact.shape[2 + axis]) for axis in (0, 1)
+    )
+
+    def blend(values):
+        return down @ values @ across.T
+
+    nan = (down > 0).astype(float) @ x.nan.astype(float) @ (across > 0).astype(float).T > 0
+    made = Value(blend(x.exact), blend(x.error), nan)
+    # A rounded product of two weights for each of four inputs; copies are exact.
+    return made if node["mode"] == "nearest" else made.rounded(6, blend(x.most))
+
+
 def flatten(_, x):
     return x.map(lambda v: v.reshape(len(v), -1))
 
@@ -149,8 +245,13 @@ RULES = {
     "conv": conv,
     "linear": linear,
     "add": add,
-    "relu": relu,
+    "scale": scale,
+    "activation": activation,
     "max_pool": max_pool,
+    "average_pool": average_pool,
     "global_average_pool": global_average_pool,
+    "concat": concat,
+    "resize": resize,
+    "softmax": softmax,
     "flatten": flatten,
 }

@@ -20,6 +20,8 @@ class Network:
             self.grow()
         if self.draw(2) and len(self.shapes[-1]) == 3:
             self.head()
+        if self.draw(3) == 0 and len(self.shapes[-1]) == 1:
+            self.softmax(len(self.shapes) - 1)
         last = len(self.shapes) - 1
         self.outputs = [last, self.draw(last + 1)]
 
@@ -38,11 +40,13 @@ class Network:
         """One more layer on the last value, or now and then on an earlier one."""
         last = len(self.shapes) - 1
         value = self.draw(last + 1) if self.draw(6) == 0 else last
+        anywhere = [self.sum, self.activation, self.scale, self.concat]
         if len(self.shapes[value]) == 1:
-            grow = self.pick([self.linear, self.linear, self.sum, self.activation])
+            grow = self.pick([self.linear, self.linear, self.softmax, *anywhere])
         else:
-            layers = [self.conv, self.conv, self.conv, self.residual, self.sum, self.activation]
-            grow = self.pick([*layers, self.max_pool, self.global_average])
+            layers = [self.conv, self.conv, self.conv, self.residual, self.grouped]
+            others = [self.max_pool, self.average_pool, self.global_average, self.resize]
+            grow = self.pick([*layers, *others, *anywhere])
         grow(value)
 
     def head(self):
@@ -107,8 +111,49 @@ class Network:
         others = [i for i, shape in enumerate(self.shapes) if shape == self.shapes[value]]
         return self.emit("add", [value, self.pick(others)], self.shapes[value])
 
+    def grouped(self, value):
+        """Depthwise, or with any number of groups and outputs of each."""
+        channels = self.shapes[value][0]
+        groups = self.pick([g for g in range(1, channels + 1) if channels % g == 0])
+        kernel, window, made = self.window(value, [1, 1, 2])
+        outer = groups * self.pick([1, 1, 2, 5])
+        parameters = self.parameters(outer, channels // groups, *kernel)
+        return self.emit("conv", [value], [outer, *made], groups=groups, **parameters, **window)
+
     def activation(self, value):
-        return self.emit("relu", [value], self.shapes[value])
+        kind = self.pick(["relu", "relu6", "hard_swish", "sigmoid"])
+        return self.emit("activation", [value], self.shapes[value], kind=kind)
+
+    def scale(self, value):
+        parameters = self.parameters(self.shapes[value][0])
+        return self.emit("scale", [value], self.shapes[value], **parameters)
+
+    def concat(self, value):
+        """With others of its extents, itself among them."""
+        extents = self.shapes[value][1:]
+        others = [
+            i for i, (_, *rest) in enumerate(self.shapes) if rest == extents and i != value
+        ] + [value]
+        inputs = [value, *(self.pick(others) for _ in range(1 + self.draw(2)))]
+        channels = sum(self.shapes[i][0] for i in inputs)
+        return self.emit("concat", inputs, [channels, *extents])
+
+    def softmax(self, value):
+        return self.emit("softmax", [value], self.shapes[value])
+
+    def resize(self, value):
+        channels, *extents = self.shapes[value]
+        size = [self.pick([1, 2 * e, e + 1, 3, 7]) for e in extents]
+        mode = self.pick(["nearest", "bilinear", "bilinear_corners"])
+        return self.emit("resize", [value], [channels, *size], size=size, mode=mode)
+
+    def average_pool(self, value):
+        kernel, window, made = self.window(value, [1], smaller_pads=True)
+        shape, count = [self.shapes[value][0], *made], bool(self.draw(2))
+        inputs = [value]
+        return self.emit(
+            "average_pool", inputs, shape, kernel=kernel, count_padding=count, **window
+        )
 
     def max_pool(self, value):
         kernel, window, made = self.window(value, [1], smaller_pads=True)
