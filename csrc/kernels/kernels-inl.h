@@ -14,6 +14,7 @@ namespace {
 #include "kernels/gemv-inl.h"
 #include "kernels/layout-inl.h"
 #include "kernels/map-inl.h"
+#include "kernels/probe-inl.h"
 // clang-format on
 
 bool Supported() { return SP_SUPPORTED; }
@@ -23,7 +24,7 @@ bool Supported() { return SP_SUPPORTED; }
 extern const KernelTable kKernels;
 const KernelTable kKernels = {
     SP_TEXT(SP_ISA), kLanes,       &Supported,       &PickConv,  &Gemv,        &GemvPanel, &MaxPool,
-    &Average,        &Elementwise, &ElementwiseFlat, &GatherAll, &GatherLanes, &Shuffle};
+    &Average,        &Elementwise, &ElementwiseFlat, &GatherAll, &GatherLanes, &Shuffle,   &Probe};
 
 }  // namespace SP_ISA
 }  // namespace sparseprune

@@ -136,6 +136,8 @@ struct KernelTable {
   void (*gather)(const GatherTask&);
   void (*gather_lanes)(const GatherLanesTask&);
   void (*shuffle)(const ShuffleTask&);
+  // `passes` times over `vectors` vectors at `data`; writes 8 vectors to `sums`.
+  void (*probe)(const char* data, int64_t vectors, int64_t passes, char* sums);
 };
 
 // Of the instruction sets this CPU can run, best first; the baseline is always among them.
