@@ -27,6 +27,12 @@ def resolve_isa(isa: str = "") -> str:
 def lanes(isa: str = "") -> int:
     """Floats in one vector of the instruction set."""
 
+def probe(isa: str = "") -> float:
+    """Seconds of a fixed loop of loads and multiply-adds, about 1e-4; more on a busy machine.
+
+    Raises ValueError as `resolve_isa`.
+    """
+
 class Node:
     """One operation of a network."""
 

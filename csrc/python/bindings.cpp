@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/isa.h"
+#include "engine/probe.h"
 #include "engine/program.h"
 #include "engine/shapes.h"
 #include "engine/tuning_text.h"
@@ -91,6 +92,7 @@ PYBIND11_MODULE(_cpu, m) {
   m.def("available_isas", &AvailableIsas);
   m.def("lanes", &LanesOf, "isa"_a = "");
   m.def("resolve_isa", &ResolveIsa, "isa"_a = "");
+  m.def("probe", &ProbeSeconds, "isa"_a = "", py::call_guard<py::gil_scoped_release>());
   BindNodes(m);
   py::class_<Program>(m, "Program")
       .def(py::init(&MakeProgram), "nodes"_a, "inputs"_a, "outputs"_a, "isa"_a = "",
