@@ -58,8 +58,9 @@ def session(
     Args:
         model: Path of an ONNX file, or its bytes.
         threads: Intra-op threads; None leaves ONNX Runtime's default, one per core.
-        min_sparsity: Fraction of exact zeros, 0 to 1, that one weight of a subgraph must have for
-            the provider to claim it; None is 0.5.
+        min_sparsity: The provider claims a subgraph where one weight has at least this fraction of
+            exact zeros, 0 to 1. None leaves the choice to a cost model: what is estimated to run
+            faster in the provider, which an unpruned network never is.
         provider: ``auto`` uses our provider where it pays, and only the CPU provider, with a logged
             warning, where ours cannot be loaded; ``cpu`` never uses ours; ``sparseprune`` demands
             that it can be loaded.

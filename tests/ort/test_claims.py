@@ -162,7 +162,7 @@ def subgraphs(session):
 
 @pytest.mark.parametrize(
     ("sparsity", "asked", "claimed"),
-    [(0.6, None, 1), (0.4, None, 0), (0.4, 0.4, 1), (0.9, 0.95, 0), (0.0, 0, 1)],
+    [(0.6, 0.5, 1), (0.4, 0.5, 0), (0.4, 0.4, 1), (0.9, 0.95, 0), (0.0, 0, 1)],
 )
 def test_min_sparsity_decides(sparsity, asked, claimed, networks, claims):
     net = networks.Network()
