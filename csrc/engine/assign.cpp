@@ -90,6 +90,7 @@ class Assigner {
       case Op::kMaxPool:
         return WantedInput(step, result.made[step.input], made, non_negative_[step.input]);
       case Op::kAdd:
+      case Op::kScale:
       case Op::kActivation:
         return SameAs(made);
       case Op::kGlobalAveragePool:

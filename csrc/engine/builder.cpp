@@ -57,6 +57,7 @@ void PlanBuilder::AddStep(size_t index) {
       AddLayer(step, index);
       break;
     case Op::kAdd:
+    case Op::kScale:
     case Op::kActivation:
       AddElementwise(step);
       break;
@@ -81,11 +82,8 @@ void PlanBuilder::AddLayer(const Step& step, size_t index) {
     return;
   }
   if (step.op == Op::kMaxPool) {
-    const Window& w = step.node->window;
-    const int64_t kernel[2] = {w.kernel[0], w.kernel[1]}, stride[2] = {w.stride[0], w.stride[1]},
-                  pad[2] = {w.pad_begin[0], w.pad_begin[1]};
     const int buffer = Make(step.output);
-    Emit(MakeMaxPool(kernels_, kernel, stride, pad, input.layout, input.source, output, buffer),
+    Emit(MakeMaxPool(kernels_, step.node->window, input.layout, input.source, output, buffer),
          {input.source}, buffer);
     return;
   }
@@ -107,8 +105,9 @@ void PlanBuilder::AddElementwise(const Step& step) {
   const Copy a = Read(step.input, want);
   const Copy b = step.other >= 0 ? Read(step.other, want) : a;
   const int buffer = Make(step.output);
-  Emit(MakeElementwise(kernels_, a.layout, a.source, step.other >= 0 ? &b.layout : nullptr,
-                       b.source, output, buffer, step.activation),
+  Emit(MakeElementwise(kernels_,
+                       {a.layout, b.layout, output, a.source, b.source, buffer, step.other >= 0},
+                       {step.scale, step.activation}),
        {a.source, b.source}, buffer);
 }
 

@@ -81,10 +81,10 @@ class Conv final : public Operation {
     const int64_t taps = step.node->window.kernel[0] * step.node->window.kernel[1];
     const std::vector<TapRange> ranges = SplitTaps(offsets, tile.block_channels * taps);
     const int64_t parts = PartCount(shape, static_cast<int64_t>(pieces_.size()));
-    const int64_t step_rows = CeilDiv(CeilDiv(matrix.rows, parts), 4) * 4;
-    for (int64_t first = 0; first < matrix.rows; first += step_rows)
+    part_rows_ = CeilDiv(CeilDiv(matrix.rows, parts), 4) * 4;
+    for (int64_t first = 0; first < matrix.rows; first += part_rows_)
       parts_.push_back(Pack(matrix, offsets, ranges, first,
-                            std::min(first + step_rows, matrix.rows), block, false));
+                            std::min(first + part_rows_, matrix.rows), block, false));
   }
 
   int64_t work() const override { return work_; }
@@ -99,7 +99,7 @@ class Conv final : public Operation {
     const auto task = [](void* context, size_t i) {
       const Context& c = *static_cast<const Context*>(context);
       c.self->RunPiece(*c.frame, c.self->pieces_[i / c.self->parts_.size()],
-                       c.self->parts_[i % c.self->parts_.size()]);
+                       i % c.self->parts_.size());
     };
     if (work_ < kTaskWork || frame.parallel->width() == 1)
       for (size_t i = 0; i < tasks; ++i) task(&context, i);
@@ -112,6 +112,7 @@ class Conv final : public Operation {
   struct Piece {
     int64_t input, output, residual, mask;  // vectors from each map's first
     ConvKernel single, blocked;
+    int64_t rows, cols;
   };
 
   void AddPieces(const KernelTable& kernels, const Window& w, const ConvShape& shape,
@@ -128,12 +129,13 @@ class Conv final : public Operation {
              places_.output.Origin() + y * places_.output.RowStride() + x,
              places_.residual.Origin() + y * places_.residual.RowStride() + x,
              y * places_.output.tile_w + x, kernels.conv(1, shape.stride[1], rows, cols),
-             kernels.conv(shape.block_rows, shape.stride[1], rows, cols)});
+             kernels.conv(shape.block_rows, shape.stride[1], rows, cols), rows, cols});
       }
+    activate_ = kernels.elementwise;
     input_row_ = shape.stride[0] * places_.input.RowStride();
   }
 
-  void RunPiece(const Frame& frame, const Piece& piece, const std::vector<Segment>& part) const {
+  void RunPiece(const Frame& frame, const Piece& piece, size_t part) const {
     const int64_t bytes = VectorBytes(places_.output);
     const char* input = places_.from.At(frame) + piece.input * bytes;
     ConvTile tile{};
@@ -149,12 +151,27 @@ class Conv final : public Operation {
     if (!mask_.empty())
       tile.mask = reinterpret_cast<const char*>(mask_.data()) + piece.mask * bytes;
     tile.mask_row_bytes = places_.output.tile_w * bytes;
-    tile.activation = activation_;
-    for (const Segment& segment : part) {
+    tile.activation = IsClamp(activation_) ? activation_ : Activation::kNone;
+    for (const Segment& segment : parts_[part]) {
       tile.packed = segment.View(bias_.data());
       tile.input = input + segment.base * bytes;
       (segment.block_rows == 1 ? piece.single : piece.blocked)(tile);
     }
+    if (!IsClamp(activation_)) Activate(tile, piece, static_cast<int64_t>(part) * part_rows_);
+  }
+
+  // Too much code for every kernel: over the tile again, while it is in the cache.
+  void Activate(const ConvTile& tile, const Piece& piece, int64_t first) const {
+    ElementwiseTask task{};
+    const int64_t channels = std::min(part_rows_, places_.output.channels - first);
+    task.region = {channels, piece.rows, piece.cols};
+    task.output = {tile.output + first * tile.output_channel_bytes, places_.output.ChannelStride(),
+                   places_.output.RowStride()};
+    task.a = {task.output.data, task.output.channel_stride, task.output.row_stride};
+    task.mask = tile.mask;
+    task.mask_row_stride = places_.output.tile_w;
+    task.activation = activation_;
+    activate_(task);
   }
 
   const ConvPlaces places_;
@@ -162,7 +179,8 @@ class Conv final : public Operation {
   const std::vector<int32_t> mask_;
   const Activation activation_;
   ConvShape shape_;
-  int64_t input_row_ = 0, work_ = 0;
+  int64_t input_row_ = 0, part_rows_ = 0, work_ = 0;
+  void (*activate_)(const ElementwiseTask&) = nullptr;
   std::vector<Piece> pieces_;
   std::vector<std::vector<Segment>> parts_;
 };

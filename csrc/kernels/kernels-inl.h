@@ -8,12 +8,15 @@ namespace {
 
 // clang-format off: the order matters
 #include "kernels/simd-inl.h"
+#include "kernels/exp-inl.h"
 #include "kernels/activation-inl.h"
 #include "kernels/conv-inl.h"
 #include "kernels/conv_table-inl.h"
 #include "kernels/gemv-inl.h"
 #include "kernels/layout-inl.h"
 #include "kernels/map-inl.h"
+#include "kernels/elementwise-inl.h"
+#include "kernels/pool-inl.h"
 // clang-format on
 
 bool Supported() { return SP_SUPPORTED; }
@@ -21,9 +24,10 @@ bool Supported() { return SP_SUPPORTED; }
 }  // namespace
 
 extern const KernelTable kKernels;
-const KernelTable kKernels = {
-    SP_TEXT(SP_ISA), kLanes,       &Supported,       &PickConv,  &Gemv,        &GemvPanel, &MaxPool,
-    &Average,        &Elementwise, &ElementwiseFlat, &GatherAll, &GatherLanes, &Shuffle};
+const KernelTable kKernels = {SP_TEXT(SP_ISA), kLanes,           &Supported, &PickConv,
+                              &Gemv,           &GemvPanel,       &MaxPool,   &Average,
+                              &Elementwise,    &ElementwiseFlat, &GatherAll, &GatherLanes,
+                              &Shuffle,        &AveragePool};
 
 }  // namespace SP_ISA
 }  // namespace sparseprune

@@ -37,7 +37,7 @@ struct ConvTile {
   int64_t residual_row_bytes, residual_channel_bytes;
   const char* mask;  // null: every lane is inside the image
   int64_t mask_row_bytes;
-  Activation activation;
+  Activation activation;  // a clamp
 };
 using ConvKernel = void (*)(const ConvTile&);
 
@@ -67,7 +67,8 @@ struct PoolTask {
   Region region;
   ConstMapView input;  // at the first tap of the first window
   MapView output;
-  const char* mask;  // null or rows x cols vectors
+  const char* mask;     // max: null or rows x cols vectors
+  const char* factors;  // average: rows x cols vectors, 1 / window size; 0 outside the map
   int64_t kernel[2], stride[2];
 };
 
@@ -80,11 +81,22 @@ struct AverageTask {
   bool sum_lanes;  // one float per channel; else one vector per channel
 };
 
-// output = a + b, either with an activation; b may be null.
+// output = activation(scale (a + b) + shift); `output` may be `a`.
 struct ElementwiseTask {
   Region region;
-  ConstMapView a, b;
+  ConstMapView a, b;           // b.data null: none
+  const float *scale, *shift;  // per channel; null: none
   MapView output;
+  const char* mask;  // null or rows of vectors
+  int64_t mask_row_stride;
+  Activation activation;
+};
+
+// The same for plain arrays, with a channel per value.
+struct ElementwiseFlatTask {
+  int64_t count;
+  const float *a, *b, *scale, *shift;
+  float* output;
   Activation activation;
 };
 
@@ -131,11 +143,11 @@ struct KernelTable {
   void (*max_pool)(const PoolTask&);
   void (*average)(const AverageTask&);
   void (*elementwise)(const ElementwiseTask&);
-  void (*elementwise_flat)(const float* a, const float* b, Activation activation, int64_t count,
-                           float* out);
+  void (*elementwise_flat)(const ElementwiseFlatTask&);
   void (*gather)(const GatherTask&);
   void (*gather_lanes)(const GatherLanesTask&);
   void (*shuffle)(const ShuffleTask&);
+  void (*average_pool)(const PoolTask&);
 };
 
 // Of the instruction sets this CPU can run, best first; the baseline is always among them.
