@@ -1,6 +1,7 @@
 #include "ort/choice.h"
 
 #include <algorithm>
+#include <iterator>
 #include <sstream>
 
 namespace sparseprune::ort {
@@ -25,14 +26,24 @@ std::string Slower(const Region& region) {
 
 }  // namespace
 
-Chooser::Chooser(const std::vector<Vertex>& graph) : graph_(graph), readers_(graph.size()) {
-  for (size_t v = 0; v < graph.size(); ++v)
-    for (int p : graph[v].producers) readers_[p].push_back(static_cast<int>(v));
+std::vector<int> Chooser::Members(const std::vector<int>& group, size_t first, size_t last) const {
+  const auto begin = group.begin() + first, end = group.begin() + last;
+  const auto all_inside = [&](const std::vector<int>& others) {
+    return std::all_of(others.begin(), others.end(),
+                       [&](int v) { return std::binary_search(begin, end, v); });
+  };
+  std::vector<int> members;
+  std::copy_if(begin, end, std::back_inserter(members), [&](int v) {
+    if (graph_[v].end == Transpose::kFromChannelsLast) return all_inside(readers_[v]);
+    if (graph_[v].end == Transpose::kToChannelsLast) return all_inside(graph_[v].producers);
+    return true;
+  });
+  return members;
 }
 
 Region Chooser::Part(const std::vector<int>& group, size_t first, size_t last) const {
   Region region;
-  region.members.assign(group.begin() + first, group.begin() + last);
+  region.members = Members(group, first, last);
   const auto inside = [&](int v) {
     return std::binary_search(region.members.begin(), region.members.end(), v);
   };

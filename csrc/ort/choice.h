@@ -12,7 +12,9 @@ struct Choice {
 
 class Chooser {
  public:
-  explicit Chooser(const std::vector<Vertex>& graph);
+  // `readers`: the vertices that read each vertex's output.
+  Chooser(const std::vector<Vertex>& graph, const std::vector<std::vector<int>>& readers)
+      : graph_(graph), readers_(readers) {}
 
   // All of `group`: connected vertices, ascending.
   Choice All(const std::vector<int>& group) const;
@@ -22,11 +24,12 @@ class Chooser {
   Choice Fastest(const std::vector<int>& group) const;
 
  private:
-  // Of the vertices [first, last) of `group`.
+  // Of the vertices [first, last) of `group`, less the transposes that are not at its ends.
+  std::vector<int> Members(const std::vector<int>& group, size_t first, size_t last) const;
   Region Part(const std::vector<int>& group, size_t first, size_t last) const;
 
   const std::vector<Vertex>& graph_;
-  std::vector<std::vector<int>> readers_;
+  const std::vector<std::vector<int>>& readers_;
 };
 
 }  // namespace sparseprune::ort

@@ -72,6 +72,8 @@ double CostModel::BorderCycles(int value) { return kBorder * Floats(value); }
 
 Shape CostModel::Infer(const Layer& layer) {
   Shape size = SizeOf(layer.inputs[0]);
+  if (layer.transpose == Transpose::kFromChannelsLast) return {size[0], size[3], size[1], size[2]};
+  if (layer.transpose == Transpose::kToChannelsLast) return {size[0], size[2], size[3], size[1]};
   if (layer.alias) return size;
   const size_t channels = size.size() == 4 ? 1 : size.size() - 1;
   if (layer.op == Op::kConv || layer.op == Op::kMaxPool || layer.op == Op::kAveragePool)
@@ -94,6 +96,8 @@ Cost CostModel::Estimate(const Layer& layer, double sparsity) {
   for (size_t i = 0; i < declared.size() && declared.size() == size.size(); ++i)
     if (declared[i].extent >= 0) size[i] = declared[i].extent;
   sizes_[layer.output] = std::move(size);
+  if (layer.transpose != Transpose::kNone)
+    return {0, kPointwiseCycles * Floats(layer.output) + kNodeCycles};
   if (layer.alias || layer.op == Op::kFlatten) return {};
   if (layer.op == Op::kConv) return EstimateConv(layer, 1 - sparsity);
   if (layer.op == Op::kLinear) return EstimateLinear(layer, 1 - sparsity);

@@ -72,6 +72,10 @@ Extent ShapeTable::JoinedChannels(const Layer& layer) {
 
 ExtentShape ShapeTable::Infer(const Layer& layer) {
   ExtentShape shape = Of(layer.inputs[0]);
+  if (layer.transpose == Transpose::kFromChannelsLast)
+    return {shape[0], shape[3], shape[1], shape[2]};
+  if (layer.transpose == Transpose::kToChannelsLast)
+    return {shape[0], shape[2], shape[3], shape[1]};
   if (layer.alias) return shape;
   Extent& channels = shape[ChannelAxis(shape)];
   switch (layer.op) {

@@ -38,6 +38,7 @@ constexpr Reader kReaders[] = {
     {"Softmax", UnderstandSoftmax},
     {"Squeeze", UnderstandSqueeze},
     {"Sub", UnderstandAffine},
+    {"Transpose", UnderstandTranspose},
     {"Upsample", UnderstandUpsample},
 };
 

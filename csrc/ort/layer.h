@@ -6,9 +6,14 @@
 
 namespace sparseprune::ort {
 
+// Between N x C x H x W and N x H x W x C. Only at the ends of a region, where the engine reads or
+// writes its maps either way (Graph::channels_last_inputs).
+enum class Transpose { kNone, kFromChannelsLast, kToChannelsLast };
+
 struct Layer {
   Op op = Op::kActivation;
   bool alias = false;  // the output is the input, under another name; `op` has no meaning
+  Transpose transpose = Transpose::kNone;  // of an alias
   std::vector<int> inputs;
   int output = kAbsent;
   Window window;

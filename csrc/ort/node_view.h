@@ -81,6 +81,7 @@ Layer UnderstandReshape(const NodeView& node);
 Layer UnderstandResize(const NodeView& node);
 Layer UnderstandSoftmax(const NodeView& node);
 Layer UnderstandSqueeze(const NodeView& node);
+Layer UnderstandTranspose(const NodeView& node);
 Layer UnderstandUpsample(const NodeView& node);
 
 }  // namespace sparseprune::ort

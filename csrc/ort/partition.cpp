@@ -24,10 +24,20 @@ std::vector<int> Levels(const std::vector<Vertex>& graph) {
   return levels;
 }
 
+// The vertices that read each vertex's output.
+std::vector<std::vector<int>> Readers(const std::vector<Vertex>& graph) {
+  std::vector<std::vector<int>> readers(graph.size());
+  for (size_t v = 0; v < graph.size(); ++v)
+    for (int p : graph[v].producers) readers[p].push_back(static_cast<int>(v));
+  return readers;
+}
+
 // Supported vertices worth claiming: weighted ones and what follows them within their level. The
 // rest would be read and written by us just as by the CPU provider. What is dropped never
-// follows what is kept, so the argument above holds for the rest.
-std::vector<bool> Kept(const std::vector<Vertex>& graph, const std::vector<int>& levels) {
+// follows what is kept, so the argument above holds for the rest. A transpose that only kept
+// vertices read comes along: they then read its input.
+std::vector<bool> Kept(const std::vector<Vertex>& graph, const std::vector<int>& levels,
+                       const std::vector<std::vector<int>>& readers) {
   std::vector<bool> kept(graph.size(), false);
   for (size_t v = 0; v < graph.size(); ++v) {
     if (!graph[v].supported()) continue;
@@ -35,6 +45,10 @@ std::vector<bool> Kept(const std::vector<Vertex>& graph, const std::vector<int>&
     for (int p : graph[v].producers)
       if (levels[p] == levels[v] && kept[p]) kept[v] = true;
   }
+  for (size_t v = 0; v < graph.size(); ++v)
+    if (graph[v].supported() && graph[v].end == Transpose::kFromChannelsLast)
+      kept[v] = std::all_of(readers[v].begin(), readers[v].end(),
+                            [&](int r) { return kept[r] && levels[r] == levels[v]; });
   return kept;
 }
 
@@ -80,12 +94,13 @@ double Sparsest(const std::vector<Vertex>& graph, const std::vector<int>& group)
 
 Partition Divide(const std::vector<Vertex>& graph, std::optional<double> min_sparsity) {
   const std::vector<int> levels = Levels(graph);
-  const Chooser chooser(graph);
+  const std::vector<std::vector<int>> readers = Readers(graph);
+  const Chooser chooser(graph, readers);
   Partition result;
   for (const Vertex& vertex : graph)
     result.refusals.push_back(vertex.supported() ? "no layer before it is run here"
                                                  : vertex.refusal);
-  for (const std::vector<int>& group : Groups(graph, levels, Kept(graph, levels))) {
+  for (const std::vector<int>& group : Groups(graph, levels, Kept(graph, levels, readers))) {
     const double sparsest = Sparsest(graph, group);
     if (min_sparsity ? sparsest < *min_sparsity : sparsest < kPruned) {
       for (int v : group) result.refusals[v] = "none of the layers around it is pruned";

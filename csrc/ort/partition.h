@@ -12,8 +12,9 @@ namespace sparseprune::ort {
 struct Vertex {
   std::vector<int> producers;  // vertices whose outputs this one reads; all come earlier
   std::string refusal;         // why it cannot be claimed; empty: it can
-  bool weighted = false;       // a convolution or a linear layer
-  double sparsity = 0;         // of its weight
+  Transpose end = Transpose::kNone;
+  bool weighted = false;  // a convolution or a linear layer
+  double sparsity = 0;    // of its weight
   Cost cost;
   double border = 0;   // cycles for its output to pass from one provider to the other
   double outside = 0;  // the same for those of its inputs that no vertex makes

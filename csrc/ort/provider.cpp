@@ -3,6 +3,7 @@
 #include <memory>
 #include <thread>
 
+#include "engine/isa.h"
 #include "ort/assess.h"
 #include "ort/explain.h"
 #include "ort/kernel.h"
@@ -32,7 +33,7 @@ void ReleaseKernels(abi::Ep*, abi::NodeComputeInfo** kernels, size_t count) {
 }  // namespace
 
 Provider::Provider(const Api& api, const Options& options)
-    : abi::Ep{}, api_(api), options_(options) {
+    : abi::Ep{}, api_(api), options_(options), lanes_(LanesOf("")) {
   ort_version_supported = abi::kOldestVersion;
   abi::Ep::GetName = ort::GetName;
   abi::Ep::GetCapability = ort::GetCapability;
@@ -44,7 +45,7 @@ void Provider::Claim(const abi::Graph* graph, abi::EpGraphSupportInfo* support) 
   // Bodies of If, Loop and Scan stay with the CPU provider: they may read values from outside.
   if (IsNested(api_, graph)) return;
   const SourceGraph source = ReadGraph(api_, graph);
-  const std::vector<Vertex> vertices = Assess(source);
+  const std::vector<Vertex> vertices = Assess(source, lanes_);
   const Partition partition = Divide(vertices, options_.min_sparsity);
   if (!options_.explain.empty()) AppendDecisions(options_.explain, source, vertices, partition);
   const abi::NodeFusionOptions fusion{abi::kOldestVersion, /*drop_constant_initializers=*/true};

@@ -79,30 +79,33 @@ class Builder {
 
   void AddInput(size_t slot, const abi::ValueInfo* value) {
     const std::string name = ValueName(source_.api, value);
-    if (ids_.count(name) != 0) return;
     for (const SourceValue& v : source_.values)
       if (v.name == name && v.axes.size() == 3) result_.tokens = true;
-    result_.graph.inputs.push_back(Define(name));
-    result_.input_slots.push_back(slot);
-    result_.input_names.push_back(name);
+    slots_.emplace(name, slot);
   }
 
   void AddNode(const SourceNode& source_node) {
     const Layer layer = UnderstandClaimed(source_node);
     const std::string& output = source_.values[layer.output].name;
-    if (layer.alias || FoldShift(layer)) {
-      ids_[output] = Find(source_.values[layer.inputs[0]].name);
-      return;
+    const std::string& input = source_.values[layer.inputs[0]].name;
+    if (layer.transpose == Transpose::kFromChannelsLast) {
+      ids_[output] = DefineInput(input, true);
+    } else if (layer.transpose == Transpose::kToChannelsLast) {
+      channels_last_[output] = Find(input);
+    } else if (layer.alias || FoldShift(layer)) {
+      ids_[output] = Find(input);
+    } else {
+      AddComputing(layer, source_node.title);
     }
-    Node node = MakeNode(layer, source_node.title);
-    for (int input : layer.inputs) node.inputs.push_back(Find(source_.values[input].name));
-    node.output = Define(output);
-    result_.graph.nodes.push_back(std::move(node));
   }
-
   // Its other readers are not among the nodes.
   void AddOutputName(const std::string& name) { outputs_.insert(name); }
-  void AddOutput(const std::string& name) { result_.graph.outputs.push_back(Find(name)); }
+  void AddOutput(const std::string& name) {
+    const auto found = channels_last_.find(name);
+    const bool last = found != channels_last_.end();
+    result_.graph.outputs.push_back(last ? found->second : Find(name));
+    result_.graph.channels_last_outputs.push_back(last);
+  }
 
   Translation Take() { return std::move(result_); }
 
@@ -113,6 +116,13 @@ class Builder {
     } catch (const Refusal& refusal) {
       throw Unexpected(node.title + " was claimed but is not supported: " + refusal.reason);
     }
+  }
+
+  void AddComputing(const Layer& layer, const std::string& title) {
+    Node node = MakeNode(layer, title);
+    for (int input : layer.inputs) node.inputs.push_back(Find(source_.values[input].name));
+    node.output = Define(source_.values[layer.output].name);
+    result_.graph.nodes.push_back(std::move(node));
   }
 
   // Makes a shift the bias of the linear layer before it, as exporters write MatMul and Add.
@@ -132,17 +142,31 @@ class Builder {
 
   ValueId Define(const std::string& name) { return ids_[name] = result_.graph.value_count++; }
 
-  ValueId Find(const std::string& name) const {
+  // An input of the region becomes one of the graph when it is first read: as it is, from channels
+  // last, or both.
+  ValueId DefineInput(const std::string& name, bool channels_last) {
+    const auto slot = slots_.find(name);
+    if (slot == slots_.end()) throw Unexpected("value '" + name + "' is read before it is made");
+    const ValueId id = result_.graph.value_count++;
+    result_.graph.inputs.push_back(id);
+    result_.graph.channels_last_inputs.push_back(channels_last);
+    result_.input_slots.push_back(slot->second);
+    result_.input_names.push_back(name);
+    return id;
+  }
+
+  ValueId Find(const std::string& name) {
     const auto found = ids_.find(name);
-    if (found == ids_.end()) throw Unexpected("value '" + name + "' is read before it is made");
-    return found->second;
+    return found != ids_.end() ? found->second : ids_[name] = DefineInput(name, false);
   }
 
   const SourceGraph& source_;
   Translation result_;
   std::vector<int> readers_;  // of each value
   std::unordered_set<std::string> outputs_;
+  std::unordered_map<std::string, size_t> slots_;  // of the region's inputs
   std::unordered_map<std::string, ValueId> ids_;
+  std::unordered_map<std::string, ValueId> channels_last_;  // what leaves transposed
 };
 
 }  // namespace

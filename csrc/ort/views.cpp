@@ -1,4 +1,4 @@
-// Nodes that only say how to see a value: aliases, and merging all axes but the batch.
+// Nodes that only say how to see a value: aliases, the order of axes, merging all but the batch.
 #include <algorithm>
 
 #include "ort/node_view.h"
@@ -51,6 +51,16 @@ Layer UnderstandDropout(const NodeView& node) {
             "training mode");
   }
   return node.MakeAlias();
+}
+
+Layer UnderstandTranspose(const NodeView& node) {
+  node.ExpectData(1, {4});
+  const Shape order = node.Ints("perm").value_or(Shape{});
+  Layer layer = node.MakeAlias();
+  if (order == Shape{0, 3, 1, 2}) layer.transpose = Transpose::kFromChannelsLast;
+  if (order == Shape{0, 2, 3, 1}) layer.transpose = Transpose::kToChannelsLast;
+  Require(layer.transpose != Transpose::kNone, "not between channels last and channels first");
+  return layer;
 }
 
 Layer UnderstandFlatten(const NodeView& node) {
