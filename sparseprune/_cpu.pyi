@@ -134,9 +134,17 @@ class Program:
     """A network made ready to run; validated here, planned and packed once per input shape."""
 
     def __init__(
-        self, nodes: Sequence[Node], inputs: Sequence[int], outputs: Sequence[int], isa: str = ""
+        self,
+        nodes: Sequence[Node],
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        isa: str = "",
+        tuning: str = "",
     ) -> None:
-        """Raises ValueError naming the node that is wrong."""
+        """Raises ValueError naming the node that is wrong.
+
+        `tuning` is text that `tune` gave; what is of another CPU or does not fit is ignored.
+        """
 
     def output_shapes(self, inputs: Sequence[Sequence[int]]) -> list[list[int]]:
         """Shapes of the outputs; ValueError names the node and the shapes that do not fit."""
@@ -145,3 +153,14 @@ class Program:
         self, inputs: Sequence[_Floats], outputs: Sequence[_Floats], *, threads: int = 1
     ) -> None:
         """Fills `outputs`; the GIL is released, and any number of threads may run at once."""
+
+    def tune(self, inputs: Sequence[Sequence[int]], seconds: float) -> str:
+        """Times tiles of the layers that have none in the tuning yet, for about `seconds`.
+
+        It runs with the fastest from then on. Returns `tuning`. Answers with and without differ
+        only as float32 sums in another order do. ValueError as for `output_shapes`.
+        """
+
+    @property
+    def tuning(self) -> str:
+        """What it was given and what `tune` found, as text for the constructor."""

@@ -38,6 +38,16 @@ std::optional<double> Parse(const Api& api, const abi::SessionOptions* session, 
   throw Error(abi::ErrorCode::kInvalidArgument, message.str());
 }
 
+// The cache is written only where something is found, so without tuning "refresh" is "off".
+void ParseCache(const std::string& text, Options& options) {
+  if (text.empty() || text == "on") return;
+  if (text != "off" && text != "refresh")
+    throw Error(abi::ErrorCode::kInvalidArgument,
+                "sparseprune: option tuning_cache must be on, off or refresh, got '" + text + "'");
+  options.read_tuning_cache = false;
+  options.write_tuning_cache = text == "refresh";
+}
+
 }  // namespace
 
 Options ReadOptions(const Api& api, const abi::SessionOptions* session) {
@@ -45,6 +55,9 @@ Options ReadOptions(const Api& api, const abi::SessionOptions* session) {
   options.min_sparsity = Parse(api, session, "min_sparsity", 0, 1);
   options.threads = static_cast<size_t>(Parse(api, session, "threads", 0, 4096).value_or(0));
   options.explain = Read(api, session, "explain");
+  options.tune_seconds = Parse(api, session, "tune_seconds", 0, 3600).value_or(0);
+  options.tuning_file = Read(api, session, "tuning_file");
+  ParseCache(Read(api, session, "tuning_cache"), options);
   return options;
 }
 

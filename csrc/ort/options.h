@@ -16,6 +16,12 @@ struct Options {
   size_t threads = 0;
   // A file to which decisions and plans are appended as lines of JSON (explain.h); empty: none.
   std::string explain;
+  // Time to spend on tuning, per new input shape that runs; the run that brings it waits as long.
+  double tune_seconds = 0;
+  // A tuning that goes before all others; also written after tuning. Empty: none.
+  std::string tuning_file;
+  // tuning_cache: "on", "off", or "refresh", which writes the user's cache without having read it.
+  bool read_tuning_cache = true, write_tuning_cache = true;
 };
 
 // Throws Error naming the option, what was expected and what came.

@@ -7,9 +7,13 @@
 #include "ort/assess.h"
 #include "ort/explain.h"
 #include "ort/kernel.h"
+#include "ort/metadata.h"
 
 namespace sparseprune::ort {
 namespace {
+
+// Where a model's metadata holds its tuning; the exporter writes it.
+constexpr char kTuningKey[] = "sparseprune.tuning";
 
 const char* GetName(const abi::Ep*) { return kProviderName; }
 
@@ -61,10 +65,14 @@ void Provider::Compile(const abi::Graph** graphs, const abi::Node** fused_nodes,
                        abi::NodeComputeInfo** kernels) const {
   const size_t width =
       options_.threads > 0 ? options_.threads : std::thread::hardware_concurrency();
+  // All subgraphs of a model together take the time given.
+  KernelTuning tuning{{}, options_.tune_seconds / static_cast<double>(count), nullptr};
+  tuning.store = std::make_shared<const TuningStore>(options_);
+  if (count > 0) tuning.known = tuning.store->Read(ReadMetadata(api_, graphs[0], kTuningKey));
   std::vector<std::unique_ptr<Kernel>> made;
   for (size_t i = 0; i < count; ++i) {
     Translation translation = Translate(api_, graphs[i], fused_nodes[i]);
-    made.push_back(std::make_unique<Kernel>(api_, std::move(translation), width));
+    made.push_back(std::make_unique<Kernel>(api_, std::move(translation), width, tuning));
   }
   // Only now, so that after a failure nothing is left for ONNX Runtime to release.
   for (size_t i = 0; i < count; ++i) kernels[i] = made[i].release();
