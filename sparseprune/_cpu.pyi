@@ -68,9 +68,7 @@ def activation(
 def relu(name: str, input: int, output: int) -> Node:
     """Larger of x and 0; a NaN stays, as in ONNX Runtime."""
 
-def scale(
-    name: str, input: int, output: int, scale: _Floats, shift: _Floats | None = None
-) -> Node:
+def scale(name: str, input: int, output: int, scale: _Floats, shift: _Floats | None = None) -> Node:
     """scale * x + shift, with one of each per channel [C]."""
 
 def max_pool(

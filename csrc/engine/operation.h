@@ -72,6 +72,11 @@ OperationPtr MakeAveragePool(const KernelTable& kernels, const Window& window, b
                              const Layout& input, Source from, const Layout& output, int buffer);
 OperationPtr MakeAverage(const KernelTable& kernels, const Layout& input, Source from,
                          const Layout& output, int buffer);
+// Of vectors (N x F).
+OperationPtr MakeSoftmax(const KernelTable& kernels, const Layout& input, Source from,
+                         const Layout& output, int buffer);
+OperationPtr MakeResize(const KernelTable& kernels, Resize mode, const Layout& input, Source from,
+                        const Layout& output, int buffer);
 OperationPtr MakeHalo(const KernelTable& kernels, const Layout& layout, int buffer);
 // `from` and `to` hold the same map, or `to` is its flattened vector.
 OperationPtr MakeCopy(const KernelTable& kernels, const Layout& from, Source source,

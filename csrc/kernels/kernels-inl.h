@@ -16,6 +16,8 @@ namespace {
 #include "kernels/layout-inl.h"
 #include "kernels/map-inl.h"
 #include "kernels/elementwise-inl.h"
+#include "kernels/softmax-inl.h"
+#include "kernels/resize-inl.h"
 #include "kernels/pool-inl.h"
 // clang-format on
 
@@ -24,10 +26,10 @@ bool Supported() { return SP_SUPPORTED; }
 }  // namespace
 
 extern const KernelTable kKernels;
-const KernelTable kKernels = {SP_TEXT(SP_ISA), kLanes,           &Supported, &PickConv,
-                              &Gemv,           &GemvPanel,       &MaxPool,   &Average,
-                              &Elementwise,    &ElementwiseFlat, &GatherAll, &GatherLanes,
-                              &Shuffle,        &AveragePool};
+const KernelTable kKernels = {
+    SP_TEXT(SP_ISA), kLanes,       &Supported,   &PickConv,        &Gemv,      &GemvPanel,
+    &MaxPool,        &Average,     &Elementwise, &ElementwiseFlat, &GatherAll, &GatherLanes,
+    &Shuffle,        &AveragePool, &Softmax,     &SoftmaxFlat,     &Blend,     &BlendGathered};
 
 }  // namespace SP_ISA
 }  // namespace sparseprune

@@ -131,6 +131,26 @@ struct ShuffleTask {
   float fill;
 };
 
+// Over the channels, for each row: images in lanes, groups of them in rows.
+struct SoftmaxTask {
+  int64_t channels, rows;
+  const char* input;
+  char* output;
+  int64_t input_channel_stride, output_channel_stride;
+};
+
+// output vector to[v] = the sum of four input values with four weights, for every channel.
+struct BlendTask {
+  int64_t channels, count;
+  const char* input;
+  int64_t input_channel_bytes;
+  const int32_t* from;   // four per vector; for blend_gathered, four times `lanes`
+  const float* weights;  // as many
+  char* output;
+  int64_t output_channel_stride;
+  const int32_t* to;
+};
+
 struct KernelTable {
   const char* name;
   int lanes;
@@ -148,6 +168,10 @@ struct KernelTable {
   void (*gather_lanes)(const GatherLanesTask&);
   void (*shuffle)(const ShuffleTask&);
   void (*average_pool)(const PoolTask&);
+  void (*softmax)(const SoftmaxTask&);
+  void (*softmax_flat)(const float* input, int64_t count, float* output);
+  void (*blend)(const BlendTask&);           // `from` counts vectors, one for all lanes
+  void (*blend_gathered)(const BlendTask&);  // `from` counts floats, one per lane, negative: zero
 };
 
 // Of the instruction sets this CPU can run, best first; the baseline is always among them.
