@@ -1,6 +1,7 @@
 """Helpers of this folder, loaded by path: test modules cannot import each other."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -70,3 +71,17 @@ def claims():
         return found
 
     return count
+
+
+@pytest.fixture
+def decisions(tmp_path):
+    """What the provider decided about each node of a model, in execution order."""
+
+    def decide(model, **arguments):
+        path = tmp_path / "explained"
+        path.unlink(missing_ok=True)
+        onnxruntime.session(model, provider="sparseprune", explain=path, **arguments)
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        return [row for row in rows if row["event"] == "node"]
+
+    return decide
