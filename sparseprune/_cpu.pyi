@@ -69,7 +69,7 @@ def relu(name: str, input: int, output: int) -> Node:
     """Larger of x and 0; a NaN stays, as in ONNX Runtime."""
 
 def scale(name: str, input: int, output: int, scale: _Floats, shift: _Floats | None = None) -> Node:
-    """scale * x + shift, with one of each per channel [C]."""
+    """Scale * x + shift, with one of each per channel [C]."""
 
 def max_pool(
     name: str,

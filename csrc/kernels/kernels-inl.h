@@ -14,6 +14,7 @@ namespace {
 #include "kernels/conv_table-inl.h"
 #include "kernels/gemv-inl.h"
 #include "kernels/layout-inl.h"
+#include "kernels/interleave-inl.h"
 #include "kernels/map-inl.h"
 #include "kernels/elementwise-inl.h"
 #include "kernels/softmax-inl.h"
@@ -26,10 +27,11 @@ bool Supported() { return SP_SUPPORTED; }
 }  // namespace
 
 extern const KernelTable kKernels;
-const KernelTable kKernels = {
-    SP_TEXT(SP_ISA), kLanes,       &Supported,   &PickConv,        &Gemv,      &GemvPanel,
-    &MaxPool,        &Average,     &Elementwise, &ElementwiseFlat, &GatherAll, &GatherLanes,
-    &Shuffle,        &AveragePool, &Softmax,     &SoftmaxFlat,     &Blend,     &BlendGathered};
+const KernelTable kKernels = {SP_TEXT(SP_ISA), kLanes,           &Supported,     &PickConv,
+                              &Gemv,           &GemvPanel,       &MaxPool,       &Average,
+                              &Elementwise,    &ElementwiseFlat, &Interleave,    &Deinterleave,
+                              &Merge,          &Shuffle,         &AveragePool,   &Softmax,
+                              &SoftmaxFlat,    &Blend,           &BlendGathered, &Pick};
 
 }  // namespace SP_ISA
 }  // namespace sparseprune
