@@ -54,6 +54,7 @@ def session(
     tune_seconds: float | None = None,
     tuning_file: str | os.PathLike[str] | None = None,
     tuning_cache: str | None = None,
+    explain: str | os.PathLike[str] | None = None,
     options: "ort.SessionOptions | None" = None,
 ) -> "ort.InferenceSession":
     """Open a model: an ordinary ``onnxruntime.InferenceSession``, same inputs and outputs.
@@ -61,8 +62,9 @@ def session(
     Args:
         model: Path of an ONNX file, or its bytes.
         threads: Intra-op threads; None leaves ONNX Runtime's default, one per core.
-        min_sparsity: Fraction of exact zeros, 0 to 1, that one weight of a subgraph must have for
-            the provider to claim it; None is 0.5.
+        min_sparsity: The provider claims a subgraph where one weight has at least this fraction of
+            exact zeros, 0 to 1. None leaves the choice to a cost model: what is estimated to run
+            faster in the provider, which an unpruned network never is.
         provider: ``auto`` uses our provider where it pays, and only the CPU provider, with a logged
             warning, where ours cannot be loaded; ``cpu`` never uses ours; ``sparseprune`` demands
             that it can be loaded.
@@ -73,6 +75,8 @@ def session(
         tuning_cache: ``on`` (None) reads and writes the user's cache, ``refresh`` only writes it,
             ``off`` leaves it alone. It is in the folder SPARSEPRUNE_CACHE names, else in
             ``$XDG_CACHE_HOME/sparseprune`` or ``~/.cache/sparseprune``.
+        explain: A file to which the provider appends what it decides and plans, as lines of JSON
+            (what ``sparseprune explain`` shows).
         options: Session options to start from. They are changed: threads and providers are set on
             them. Options that already name providers keep those.
 
@@ -91,6 +95,7 @@ def session(
             "tune_seconds": tune_seconds,
             "tuning_file": tuning_file,
             "tuning_cache": tuning_cache,
+            "explain": explain,
         }
         _append_provider(ort, options, settings, demanded=provider == "sparseprune")
     # Without a list, ONNX Runtime takes the providers named in the options, then the CPU one.
@@ -100,7 +105,7 @@ def session(
         return ort.InferenceSession(model, options, providers=providers, enable_fallback=0)
     except Exception as error:
         name = f"the model of {len(model)} bytes" if isinstance(model, bytes) else str(Path(model))
-        raise InputError(explain(name, error)) from error
+        raise InputError(cause(name, error)) from error
 
 
 def assignment(session: "ort.InferenceSession") -> tuple[int, int] | None:
@@ -241,7 +246,7 @@ def _register(ort: Any) -> list[Any]:
     return found
 
 
-def explain(name: str, error: Exception) -> str:
+def cause(name: str, error: Exception) -> str:
     """What ONNX Runtime's ``error`` says of the model called ``name``, in one sentence."""
     # An empty file is a valid protobuf message with nothing in it.
     empty = re.search("No graph was found|does not have a graph", str(error))
@@ -252,5 +257,5 @@ def explain(name: str, error: Exception) -> str:
 
 def _brief(error: Exception) -> str:
     """The message on one line; ONNX Runtime's may quote kilobytes of a hostile file."""
-    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
+    text = re.sub(r"^.*\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
     return text if len(text) <= 300 else f"{text[:300]}..."

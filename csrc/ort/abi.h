@@ -54,8 +54,8 @@ enum class ErrorCode : int {
   kInvalidGraph = 10,
   kNotFound = 14,
 };
-enum class ElementType : int { kUndefined = 0, kFloat = 1, kInt64 = 7 };
-enum class OpAttrType : int { kInt = 1, kInts = 2, kFloat = 3, kString = 5 };
+enum class ElementType : int { kUndefined = 0, kFloat = 1, kInt64 = 7, kBool = 9 };
+enum class OpAttrType : int { kInt = 1, kInts = 2, kFloat = 3, kFloats = 4, kString = 5 };
 enum class HardwareDeviceType : int { kCpu = 0 };
 
 // --- Tables of functions ------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/shapes.h"
 #include "ort/session_pool.h"
 
 namespace sparseprune::ort {
@@ -19,6 +20,20 @@ TensorView ReadInput(const Api& api, const abi::KernelContext* context, size_t s
     throw Error(abi::ErrorCode::kInvalidArgument,
                 "sparseprune: expected a float32 tensor for '" + name + "'");
   return {tensor.floats(), std::move(tensor.shape)};
+}
+
+// N x T x F as N T x F; the first to come sets `leading`, N and T, which all share.
+void MergeTokens(Shape& shape, Shape& leading, const std::string& name) {
+  const auto fits = [](int64_t extent) { return extent <= kMaxExtent; };
+  if (shape.size() != 3 || !std::all_of(shape.begin(), shape.end(), fits))
+    throw Error(abi::ErrorCode::kInvalidArgument, "sparseprune: expected a shape [N, T, F] for '" +
+                                                      name + "', got " + ToString(shape));
+  if (leading.empty()) leading = {shape[0], shape[1]};
+  if (leading != Shape{shape[0], shape[1]})
+    throw Error(abi::ErrorCode::kInvalidArgument,
+                "sparseprune: expected " + ToString(leading) + " tokens for '" + name +
+                    "' as for the other inputs, got " + ToString(shape));
+  shape = {shape[0] * shape[1], shape[2]};
 }
 
 float* MakeOutput(const Api& api, abi::KernelContext* context, size_t index, const Shape& shape) {
@@ -48,6 +63,7 @@ Kernel::Kernel(const Api& api, Translation translation, size_t width, KernelTuni
       api_(api),
       input_slots_(std::move(translation.input_slots)),
       input_names_(std::move(translation.input_names)),
+      tokens_(translation.tokens),
       width_(width),
       tune_seconds_(tuning.seconds),
       store_(std::move(tuning.store)),
@@ -71,11 +87,15 @@ void Kernel::TuneOnce(const std::vector<TensorView>& inputs) {
 void Kernel::Run(abi::KernelContext* context) {
   std::vector<TensorView> inputs;
   inputs.reserve(input_slots_.size());
-  for (size_t i = 0; i < input_slots_.size(); ++i)
+  Shape leading;  // of token sequences
+  for (size_t i = 0; i < input_slots_.size(); ++i) {
     inputs.push_back(ReadInput(api_, context, input_slots_[i], input_names_[i]));
+    if (tokens_) MergeTokens(inputs.back().shape, leading, input_names_[i]);
+  }
   if (tune_seconds_ > 0) TuneOnce(inputs);
   const auto outputs = [&](size_t index, const Shape& shape) {
-    return MakeOutput(api_, context, index, shape);
+    if (!tokens_) return MakeOutput(api_, context, index, shape);
+    return MakeOutput(api_, context, index, {leading[0], leading[1], shape[1]});
   };
   SessionPool pool(api_, context, width_);
   program_.Run(inputs, outputs, pool);

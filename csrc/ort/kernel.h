@@ -32,6 +32,7 @@ class Kernel final : public abi::NodeComputeInfo {
   Api api_;
   std::vector<size_t> input_slots_;
   std::vector<std::string> input_names_;
+  bool tokens_;
   size_t width_;
   double tune_seconds_;
   std::shared_ptr<const TuningStore> store_;

@@ -86,4 +86,4 @@ def _run(session: Any, pictures: Batch) -> None:
     try:
         session.run(None, {port.name: np.resize(pictures, (batch, *pictures.shape[1:]))})
     except Exception as error:  # ONNX Runtime's errors share no base of their own
-        raise InputError(onnxruntime.explain("the model", error)) from error
+        raise InputError(onnxruntime.cause("the model", error)) from error
