@@ -1,7 +1,7 @@
 """The CPU suite: which networks, at which zeros, against whom; rows of one case."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import goals
 from check import Gate
@@ -117,7 +117,7 @@ class Bench:
         }
 
     def _base(self) -> Contestant:
-        """ONNX Runtime cannot be kept from AVX-512, torch can: see run.py."""
+        """ONNX Runtime cannot be kept from AVX-512; torch, and OpenVINO, can: see run.py."""
         if self.isa == "avx2":
             return Contestant("torch", DENSE, torch_eager.dense)
         return Contestant("onnxruntime", DENSE, ort.dense)
@@ -126,6 +126,7 @@ class Bench:
         pruned = [Contestant("sparseprune", zeros, ort.sparse) for zeros in self.case.zeros]
         if self.isa == "avx2":
             yield from pruned
+            yield Contestant("openvino-f32", DENSE, openvino_cpu.float32)
             return
         yield Contestant("sparseprune", DENSE, ort.sparse)
         yield from pruned
@@ -173,20 +174,18 @@ def two_threads(built: Built, rounds: int, progress: Progress) -> Row:
 
 def footprints(built: Built, threads: int) -> list[Row]:
     """What a fresh process pays for the dense file and for the one with 90 % zeros."""
-    rows: list[Row] = []
-    shape = (1, *built.network.shape)
-    for zeros, peer, provider in (
-        (DENSE, "onnxruntime", "cpu"),
-        (Zeros(90), "sparseprune", "auto"),
-    ):
-        path = built.path(zeros)
-        # The median of three: a process start is at the mercy of the disk and the machine.
-        found = [measure.memory(path, shape, threads=threads, provider=provider) for _ in "abc"]
-        cost = sorted(found, key=lambda cost: cost.load_ms + cost.first_ms)[1]
-        head = {"kind": "footprint", "case": built.network.name, "peer": peer, "zeros": zeros.name}
-        sizes = {"file_bytes": path.stat().st_size, "memory_bytes": cost.memory_bytes}
-        rows.append({**head, "load_ms": cost.load_ms, "first_ms": cost.first_ms, **sizes})
-    return rows
+    dense = _footprint(built, DENSE, "onnxruntime", "cpu", threads)
+    pruned = _footprint(built, Zeros(90), "sparseprune", "auto", threads)
+    return [dense, {**pruned, "dense_bytes": dense["memory_bytes"]}]
+
+
+def _footprint(built: Built, zeros: Zeros, peer: str, provider: str, threads: int) -> Row:
+    """The median of three: the start of a process is at the mercy of disk and machine."""
+    path, shape = built.path(zeros), (1, *built.network.shape)
+    found = [measure.memory(path, shape, threads=threads, provider=provider) for _ in range(3)]
+    cost = sorted(found, key=lambda cost: cost.load_ms + cost.first_ms)[1]
+    head = {"kind": "footprint", "case": built.network.name, "peer": peer, "zeros": zeros.name}
+    return {**head, "file_bytes": path.stat().st_size, **asdict(cost)}
 
 
 def selected(wanted: Sequence[str]) -> list[Case]:
