@@ -84,7 +84,7 @@ class Bench:
 
     def rows(self, rounds: int, progress: Progress) -> list[Row]:
         """The base's row, then one for each contestant, those that cannot run included."""
-        base, others = self._base(), list(self._contestants())
+        base, others = self.base(), list(self.contestants())
         ready, missing = {}, []
         for one in (base, *others):
             progress(f"checking {one.name}")
@@ -111,18 +111,18 @@ class Bench:
             "case": name,
             "peer": one.peer,
             "zeros": one.zeros.name,
-            "base": self._base().peer,
+            "base": self.base().peer,
             "goal": goal,
             **shared,
         }
 
-    def _base(self) -> Contestant:
+    def base(self) -> Contestant:
         """ONNX Runtime cannot be kept from AVX-512; torch, and OpenVINO, can: see run.py."""
         if self.isa == "avx2":
             return Contestant("torch", DENSE, torch_eager.dense)
         return Contestant("onnxruntime", DENSE, ort.dense)
 
-    def _contestants(self) -> Iterator[Contestant]:
+    def contestants(self) -> Iterator[Contestant]:
         pruned = [Contestant("sparseprune", zeros, ort.sparse) for zeros in self.case.zeros]
         if self.isa == "avx2":
             yield from pruned
@@ -168,7 +168,13 @@ def two_threads(built: Built, rounds: int, progress: Progress) -> Row:
     contest = Contest(peers[0].call, {"two": peers[1].call}, settle=True)
     contest.run(rounds, lambda done: progress(f"round {done} of {rounds}"))
     name = {"kind": "timing", "case": f"{built.network.name}-b1-two-threads", "peer": "sparseprune"}
-    rest = {"zeros": zeros.name, "base": "one thread", "goal": goals.TWO_THREADS, "batch": 1}
+    rest = {
+        "zeros": zeros.name,
+        "base": "one thread",
+        "goal": goals.TWO_THREADS,
+        "batch": 1,
+        "isa": "best",
+    }
     return {**name, **rest, "threads": 2, "bound_used": used, **contest.row("two")}
 
 

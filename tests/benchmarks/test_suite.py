@@ -2,6 +2,7 @@
 
 import pytest
 import suite
+from check import Gate
 from networks import DENSE, Zeros
 from peers import Job, MissingError, Peer, csr, ort
 from suite import Bench, Case, selected
@@ -36,8 +37,7 @@ def test_rows_of_a_case(built, tmp_path, monkeypatch):
 @pytest.mark.parametrize("make", [*csr.CSR.values(), ort.sparse], ids=[*csr.CSR, "sparseprune"])
 @pytest.mark.parametrize("size", [1, 5])
 def test_sparse_products_of_linear_layers(chain, make, size):
-    bench = Bench(Case(chain.network, size, 1), chain, 1, "best")
-    gate = bench._gate(Zeros(90))
+    gate = Gate(chain, Zeros(90), size)
     job = Job(chain.path(Zeros(90)), chain.twin(Zeros(90)), gate.batch, 1)
     assert gate.used(make(job).call()) <= 1
 
@@ -55,8 +55,8 @@ def test_a_wrong_answer_ends_the_run(built, monkeypatch):
 
 def test_avx2_is_compared_with_what_can_be_kept_to_it(built):
     bench = Bench(Case(built.network, 1, 1), built, 1, "avx2")
-    assert bench._base().peer == "torch"
-    named = {(one.peer, one.zeros) for one in bench._contestants()}
+    assert bench.base().peer == "torch"
+    named = {(one.peer, one.zeros) for one in bench.contestants()}
     assert ("openvino-f32", DENSE) in named
     assert {peer for peer, _ in named} == {"sparseprune", "openvino-f32"}
 

@@ -22,9 +22,11 @@ class Machine:
     def probe(self):
         return 1e-4 * self.busy(self.now)
 
-    def contest(self, base, **others):
+    def contest(self, base, probe=None, **others):
         calls = {name: self.call(name, seconds) for name, seconds in others.items()}
-        return Contest(self.call("base", base), calls, probe=self.probe, clock=lambda: self.now)
+        return Contest(
+            self.call("base", base), calls, probe=probe or self.probe, clock=lambda: self.now
+        )
 
 
 def test_ratios_and_times_of_a_quiet_machine():
@@ -67,9 +69,8 @@ def test_comparisons_beside_a_busy_probe_do_not_count():
 
 
 def test_rounds_end_although_the_machine_stays_busy():
-    contest = Machine().contest(0.05, a=0.02)
     states = cycle([1.0] + [1.01 * QUIET] * 5)
-    contest._probe = lambda: next(states)
+    contest = Machine().contest(0.05, a=0.02, probe=lambda: next(states))
     contest.run(20)
     row = contest.row("a")
     assert (row["kept"], row["taken"], row["quiet"]) == (0, 40, False)
@@ -77,10 +78,8 @@ def test_rounds_end_although_the_machine_stays_busy():
 
 
 def test_too_few_quiet_comparisons_are_said_and_all_are_used():
-    machine = Machine()
-    contest = machine.contest(0.05, a=0.02)
     states = iter([1.0] * 6 + [2.0] * 54)
-    contest._probe = lambda: next(states)
+    contest = Machine().contest(0.05, a=0.02, probe=lambda: next(states))
     contest.run(5)
     row = contest.row("a")
     assert (row["kept"], row["taken"], row["quiet"]) == (1, 10, False)
