@@ -89,7 +89,7 @@ void CheckKernel(const KernelTable& kernels, int block, int64_t stride, int64_t 
           const int64_t at = (o * rows + y) * cols + x;
           float sum = bias[o] + residual.at(at, lane);
           for (int64_t t = 0; t < 12; ++t)
-            sum += matrix.at(o, t) * input.at(offsets[t] + stride * (y * pitch + x), lane);
+            sum += matrix.row(o)[t] * input.at(offsets[t] + stride * (y * pitch + x), lane);
           Expect(output.at(at, lane) == (sum < 0 ? 0 : sum), "a convolution kernel is wrong");
         }
 }
