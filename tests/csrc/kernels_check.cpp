@@ -121,7 +121,12 @@ void CheckHugeHalo() {
   mean.op = Op::kGlobalAveragePool;
   mean.inputs = {1};
   mean.output = 2;
-  const Program program({{conv, mean}, 3, {0}, {2}}, "baseline");
+  Graph graph;
+  graph.nodes = {conv, mean};
+  graph.value_count = 3;
+  graph.inputs = {0};
+  graph.outputs = {2};
+  const Program program(graph, "baseline");
   const float input = 1;
   float output = 0;
   Serial serial;
