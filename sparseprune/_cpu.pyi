@@ -27,6 +27,12 @@ def resolve_isa(isa: str = "") -> str:
 def lanes(isa: str = "") -> int:
     """Floats in one vector of the instruction set."""
 
+def probe(isa: str = "") -> float:
+    """Seconds of a fixed loop of loads and multiply-adds, about 1e-4; more on a busy machine.
+
+    Raises ValueError as `resolve_isa`.
+    """
+
 class Node:
     """One operation of a network."""
 
@@ -69,7 +75,7 @@ def relu(name: str, input: int, output: int) -> Node:
     """Larger of x and 0; a NaN stays, as in ONNX Runtime."""
 
 def scale(name: str, input: int, output: int, scale: _Floats, shift: _Floats | None = None) -> Node:
-    """scale * x + shift, with one of each per channel [C]."""
+    """Scale * x + shift, with one of each per channel [C]."""
 
 def max_pool(
     name: str,
@@ -132,9 +138,17 @@ class Program:
     """A network made ready to run; validated here, planned and packed once per input shape."""
 
     def __init__(
-        self, nodes: Sequence[Node], inputs: Sequence[int], outputs: Sequence[int], isa: str = ""
+        self,
+        nodes: Sequence[Node],
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        isa: str = "",
+        tuning: str = "",
     ) -> None:
-        """Raises ValueError naming the node that is wrong."""
+        """Raises ValueError naming the node that is wrong.
+
+        `tuning` is text that `tune` gave; what is of another CPU or does not fit is ignored.
+        """
 
     def output_shapes(self, inputs: Sequence[Sequence[int]]) -> list[list[int]]:
         """Shapes of the outputs; ValueError names the node and the shapes that do not fit."""
@@ -143,3 +157,14 @@ class Program:
         self, inputs: Sequence[_Floats], outputs: Sequence[_Floats], *, threads: int = 1
     ) -> None:
         """Fills `outputs`; the GIL is released, and any number of threads may run at once."""
+
+    def tune(self, inputs: Sequence[Sequence[int]], seconds: float) -> str:
+        """Times tiles of the layers that have none in the tuning yet, for about `seconds`.
+
+        It runs with the fastest from then on. Returns `tuning`. Answers with and without differ
+        only as float32 sums in another order do. ValueError as for `output_shapes`.
+        """
+
+    @property
+    def tuning(self) -> str:
+        """What it was given and what `tune` found, as text for the constructor."""

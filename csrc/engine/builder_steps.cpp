@@ -177,8 +177,9 @@ void PlanBuilder::AddStores() {
     Copy copy = copies_[value].front();
     const bool images = mode_.images_in_lanes;
     if (images && copy.layout.flat) copy = Read(value, {layouts_.made[value], 0});
-    const bool vector = images && shapes_[value].size() == 2;
-    Emit(MakeStore(copy.layout, copy.source, i, vector), {copy.source}, -1);
+    Layout plain = Extents(shapes_[value], Mode{});
+    plain.flat = true;
+    Emit(MakeStore(kernels_, copy.layout, copy.source, plain, i), {copy.source}, -1);
   }
 }
 

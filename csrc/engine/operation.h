@@ -81,8 +81,8 @@ OperationPtr MakeHalo(const KernelTable& kernels, const Layout& layout, int buff
 // `from` and `to` hold the same map, or `to` is its flattened vector.
 OperationPtr MakeCopy(const KernelTable& kernels, const Layout& from, Source source,
                       const Layout& to, int buffer, float fill);
-// From a buffer to an output of the graph, for the live images.
-// `row_per_group`: the rows of `layout` are groups of images, not positions of one.
-OperationPtr MakeStore(const Layout& layout, Source source, size_t output, bool row_per_group);
+// To an output of the graph, for the live images: `plain` is the layout of one.
+OperationPtr MakeStore(const KernelTable& kernels, const Layout& from, Source source,
+                       const Layout& plain, size_t output);
 
 }  // namespace sparseprune

@@ -34,11 +34,6 @@ int64_t NearestSource(int64_t position, int64_t from, int64_t to) { return posit
 
 int32_t Narrow(int64_t value) { return static_cast<int32_t>(value); }
 
-// Floats of `layout` between its channels.
-int64_t ChannelFloats(const Layout& layout) {
-  return layout.flat ? layout.height * layout.width : layout.ChannelStride() * layout.lanes;
-}
-
 // Can every lane make its part of the output of its own part of the input?
 bool StaysInLanes(const Layout& input, const Layout& output) {
   return !input.flat && input.grid == output.grid &&
@@ -58,6 +53,9 @@ class Resized : public Operation {
 
  protected:
   int64_t Count() const { return static_cast<int64_t>(to_.size()); }
+  const float* Input(const Frame& frame) const {
+    return reinterpret_cast<const float*>(from_.At(frame));
+  }
 
   const KernelTable& kernels_;
   const Layout input_, output_;
@@ -103,9 +101,8 @@ class NearestGathered final : public Resized {
   }
 
   void Run(const Frame& frame) const noexcept override {
-    kernels_.gather({output_.channels, Count(), reinterpret_cast<const float*>(from_.At(frame)),
-                     ChannelFloats(input_), index_.data(), frame.buffers[buffer_],
-                     output_.ChannelStride(), to_.data(), 0.0f});
+    kernels_.pick({output_.channels, Count(), Input(frame), input_.ChannelFloats(), index_.data(),
+                   frame.buffers[buffer_], output_.ChannelStride(), to_.data()});
   }
 
  private:
@@ -131,7 +128,7 @@ class BilinearInLanes final : public Resized {
   }
 
   void Run(const Frame& frame) const noexcept override {
-    kernels_.blend({output_.channels, Count(), from_.At(frame), 4 * ChannelFloats(input_),
+    kernels_.blend({output_.channels, Count(), Input(frame), input_.ChannelFloats(),
                     vectors_.data(), weights_.data(), frame.buffers[buffer_],
                     output_.ChannelStride(), to_.data()});
   }
@@ -164,7 +161,7 @@ class BilinearGathered final : public Resized {
   }
 
   void Run(const Frame& frame) const noexcept override {
-    kernels_.blend_gathered({output_.channels, Count(), from_.At(frame), 4 * ChannelFloats(input_),
+    kernels_.blend_gathered({output_.channels, Count(), Input(frame), input_.ChannelFloats(),
                              index_.data(), weights_.data(), frame.buffers[buffer_],
                              output_.ChannelStride(), to_.data()});
   }

@@ -100,23 +100,46 @@ struct ElementwiseFlatTask {
   Activation activation;
 };
 
-// output vector to[v] = input floats at index[v * lanes ...] (negative: fill), for every channel.
-struct GatherTask {
-  int64_t channels, count;
-  const float* input;
-  int64_t input_channel_floats;
-  const int32_t* index;
-  char* output;
-  int64_t output_channel_stride;
+// Where runs of consecutive floats, one per lane, lie beside the vectors that interleave them:
+// column k of the lanes' runs is one vector, to[k].
+struct LaneRuns {
+  int64_t channels, rows, columns;     // each row of each channel has one run per lane
+  int64_t channel_floats, row_floats;  // from one run of a lane to the next
+  const int64_t* lane_floats;          // per lane: its first run
+  int64_t channel_vectors, row_vectors;
   const int32_t* to;
-  float fill;
+  const int32_t* masks;       // per `lanes` columns: which of `valid`; negative: all inside the map
+  const uint32_t* valid;      // `lanes` words each, bit k of lane l: its column k is inside
+  const uint32_t* row_lanes;  // per row: the lanes that have a run there
+  uint32_t live;              // lanes that take part at all
+};
+struct InterleaveTask {
+  LaneRuns runs;
+  const float* input;
+  char* output;
+  float fill;  // outside the map
+};
+// Writes what is inside the map.
+struct DeinterleaveTask {
+  LaneRuns runs;
+  const char* input;
+  float* output;
 };
 
-// The same where all lanes share one index, counted from each lane's own base.
-struct GatherLanesTask {
-  GatherTask gather;          // index: one per vector
-  const int32_t* lane_bases;  // lanes of them per group, in floats
-  const int32_t* group;       // per vector: which group of lane bases
+// output floats from to[v] on = parts of input vectors, for every channel; `fill` elsewhere.
+struct MergePart {
+  int32_t from, order;  // in floats; which of `orders`
+};
+struct MergeTask {
+  int64_t channels, count;
+  const float* input;
+  float* output;
+  int64_t input_channel_floats, output_channel_floats;
+  const int32_t* to;
+  const int32_t* first;  // per output vector its first part, and the end
+  const MergePart* parts;
+  const int32_t* orders;  // each: lanes indices, then lanes masks (0 or -1)
+  float fill;
 };
 
 // output vector to[v] = lanes of input vector from[v] in the order of permutation[v]
@@ -139,11 +162,22 @@ struct SoftmaxTask {
   int64_t input_channel_stride, output_channel_stride;
 };
 
+// output vector to[v] = input floats at index[v * lanes ...] (negative: zero), for every channel.
+struct PickTask {
+  int64_t channels, count;
+  const float* input;
+  int64_t input_channel_floats;
+  const int32_t* index;
+  char* output;
+  int64_t output_channel_stride;
+  const int32_t* to;
+};
+
 // output vector to[v] = the sum of four input values with four weights, for every channel.
 struct BlendTask {
   int64_t channels, count;
-  const char* input;
-  int64_t input_channel_bytes;
+  const float* input;
+  int64_t input_channel_floats;
   const int32_t* from;   // four per vector; for blend_gathered, four times `lanes`
   const float* weights;  // as many
   char* output;
@@ -164,14 +198,18 @@ struct KernelTable {
   void (*average)(const AverageTask&);
   void (*elementwise)(const ElementwiseTask&);
   void (*elementwise_flat)(const ElementwiseFlatTask&);
-  void (*gather)(const GatherTask&);
-  void (*gather_lanes)(const GatherLanesTask&);
+  void (*interleave)(const InterleaveTask&);
+  void (*deinterleave)(const DeinterleaveTask&);
+  void (*merge)(const MergeTask&);
   void (*shuffle)(const ShuffleTask&);
   void (*average_pool)(const PoolTask&);
   void (*softmax)(const SoftmaxTask&);
   void (*softmax_flat)(const float* input, int64_t count, float* output);
-  void (*blend)(const BlendTask&);           // `from` counts vectors, one for all lanes
-  void (*blend_gathered)(const BlendTask&);  // `from` counts floats, one per lane, negative: zero
+  void (*blend)(const BlendTask&);           // `from`: in vectors, one for all lanes
+  void (*blend_gathered)(const BlendTask&);  // `from`: in floats, one per lane; negative: zero
+  void (*pick)(const PickTask&);
+  // `passes` times over `vectors` vectors at `data`; writes 8 vectors to `sums`.
+  void (*probe)(const char* data, int64_t vectors, int64_t passes, char* sums);
 };
 
 // Of the instruction sets this CPU can run, best first; the baseline is always among them.

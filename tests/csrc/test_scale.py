@@ -1,4 +1,4 @@
-"""Scale and shift per channel, alone, joined to sums and activations, and in pre-activation nets."""
+"""Scale and shift per channel: alone, joined to sums and activations, before convolutions."""
 
 import numpy as np
 import pytest
