@@ -69,7 +69,7 @@ def relu(name: str, input: int, output: int) -> Node:
     """Larger of x and 0; a NaN stays, as in ONNX Runtime."""
 
 def scale(name: str, input: int, output: int, scale: _Floats, shift: _Floats | None = None) -> Node:
-    """Scale * x + shift, with one of each per channel [C]."""
+    """Product plus sum, scale * x + shift, with one of each per channel [C]."""
 
 def max_pool(
     name: str,
@@ -132,9 +132,20 @@ class Program:
     """A network made ready to run; validated here, planned and packed once per input shape."""
 
     def __init__(
-        self, nodes: Sequence[Node], inputs: Sequence[int], outputs: Sequence[int], isa: str = ""
+        self,
+        nodes: Sequence[Node],
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        isa: str = "",
+        *,
+        channels_last_inputs: Sequence[bool] = (),
+        channels_last_outputs: Sequence[bool] = (),
     ) -> None:
-        """Raises ValueError naming the node that is wrong."""
+        """`channels_last_*`: which maps are N x H x W x C outside, by position; missing: none.
+
+        Raises:
+            ValueError: naming the node that is wrong.
+        """
 
     def output_shapes(self, inputs: Sequence[Sequence[int]]) -> list[list[int]]:
         """Shapes of the outputs; ValueError names the node and the shapes that do not fit."""
