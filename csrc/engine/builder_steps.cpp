@@ -78,9 +78,20 @@ void PlanBuilder::AddPool(const Step& step, size_t index) {
 
 void PlanBuilder::AddResize(const Step& step, size_t index) {
   const Copy input = Read(step.input, layouts_.wanted[index]);
+  const Layout& output = layouts_.made[step.output];
+  Layout parts = PartsOf(layouts_.made[step.input], output);
+  if (step.node->resize == Resize::kBilinear && parts.lanes > 0 && !mode_.images_in_lanes) {
+    // The smaller map is gathered once, instead of four times for each position of the larger.
+    parts.halo = {1, 1, 1, 1};
+    const Source copy{NewBuffer(parts), -1};
+    Emit(MakeEdgeCopy(kernels_, input.layout, input.source, parts, copy.buffer), {input.source},
+         copy.buffer);
+    const int buffer = Make(step.output);
+    Emit(MakeBilinearInLanes(kernels_, parts, copy, output, buffer), {copy}, buffer);
+    return;
+  }
   const int buffer = Make(step.output);
-  Emit(MakeResize(kernels_, step.node->resize, input.layout, input.source,
-                  layouts_.made[step.output], buffer),
+  Emit(MakeResize(kernels_, step.node->resize, input.layout, input.source, output, buffer),
        {input.source}, buffer);
 }
 
@@ -156,12 +167,12 @@ void PlanBuilder::AddFlatten(const Step& step) {
   const Copy& first = copies_[step.input].front();
   const Layout& output = layouts_.made[step.output];
   const bool vector = shapes_[step.input].size() == 2;
-  if ((first.layout.flat && output.flat) || vector) {
+  if (vector) {
     copies_[step.output] = copies_[step.input];
-    for (Copy& copy : copies_[step.output]) {
-      if (!copy.layout.flat || vector) continue;
-      copy.layout = output;
-    }
+    return;
+  }
+  if (output.flat && first.layout.SameTiles(output)) {
+    copies_[step.output].push_back({output, 0, first.source});
     return;
   }
   Want want{first.layout, 0};
@@ -177,8 +188,7 @@ void PlanBuilder::AddStores() {
     Copy copy = copies_[value].front();
     const bool images = mode_.images_in_lanes;
     if (images && copy.layout.flat) copy = Read(value, {layouts_.made[value], 0});
-    Layout plain = Extents(shapes_[value], Mode{});
-    plain.flat = true;
+    const Layout plain = Plain(value, IsSet(graph_.channels_last_outputs, i));
     Emit(MakeStore(kernels_, copy.layout, copy.source, plain, i), {copy.source}, -1);
   }
 }

@@ -183,6 +183,7 @@ struct BlendTask {
   char* output;
   int64_t output_channel_stride;
   const int32_t* to;
+  const char* mask;  // of blend alone: null or `count` vectors
 };
 
 struct KernelTable {
