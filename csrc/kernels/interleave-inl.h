@@ -60,11 +60,7 @@ SP_INLINE void StoreFirst(float* to, uint32_t bits, Vec v) {
   const int count = __builtin_ctz(bits + 1);
   float lanes[kLanes];
   __builtin_memcpy(lanes, &v, sizeof lanes);
-  int done = 0;
-  SP_UNROLL for (int width = kLanes / 2; width > 0; width /= 2) if (count & width) {
-    __builtin_memcpy(to + done, lanes + done, width * sizeof(float));
-    done += width;
-  }
+  for (int lane = 0; lane < count; ++lane) to[lane] = lanes[lane];
 #endif
 }
 
