@@ -12,6 +12,13 @@ namespace sparseprune {
 std::vector<TileChoice> RankTiles(const ConvShape& shape, const KernelTable& kernels);
 // As `tuning` has it, where it names a tile these kernels have; else the first of RankTiles.
 TileChoice ChooseTile(const ConvShape& shape, const KernelTable& kernels, const Tuning& tuning);
+// What the cost model expects a pass to take on one thread.
+double TileCycles(const ConvShape& shape, const TileChoice& tile);
+
+// The block widths (descending, without 1) with the fewest cycles on `shape`, whose taps and block
+// rows are set for them.
+std::vector<int> ChooseWidths(ConvShape& shape, const WeightMatrix& matrix,
+                              const KernelTable& kernels);
 
 struct ConvPlaces {
   Layout input, output, residual;

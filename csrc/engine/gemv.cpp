@@ -17,7 +17,8 @@ class Gemv final : public Operation {
         activation_(step.activation) {
     const WeightMatrix matrix = MatrixOf(*step.node);
     const bool panels = 2 * CountBlocked(matrix, kernels.lanes, true) > CountKept(matrix);
-    const int block = panels ? kernels.lanes : 1;
+    Blocking blocking{{}, true};
+    if (panels) blocking.widths = {kernels.lanes};
     std::vector<int64_t> offsets(static_cast<size_t>(matrix.taps));
     std::iota(offsets.begin(), offsets.end(), 0);
     const std::vector<TapRange> ranges = SplitTaps(offsets, matrix.taps);
@@ -26,7 +27,7 @@ class Gemv final : public Operation {
     const int64_t rows = CeilDiv(CeilDiv(matrix.rows, parts), kernels.lanes) * kernels.lanes;
     for (int64_t first = 0; first < matrix.rows; first += rows)
       parts_.push_back(
-          Pack(matrix, offsets, ranges, first, std::min(first + rows, matrix.rows), block, true));
+          Pack(matrix, offsets, ranges, first, std::min(first + rows, matrix.rows), blocking));
   }
 
   int64_t work() const override { return work_; }

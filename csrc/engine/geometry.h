@@ -17,7 +17,11 @@ struct Want {
 // `groups` rows where images are in lanes.
 Layout Extents(const Shape& shape, const Mode& mode);
 
-// The input layout with which `step` (kConv, kLinear, kMaxPool) makes `output`.
+// The input layout with which `step` (kConv, kLinear or pooling) makes `output`.
 Want WantedInput(const Step& step, const Layout& input, const Layout& output, bool non_negative);
+
+// The input layout with which kResize makes `output` without moving anything between lanes; any
+// layout (lanes 0) where there is none.
+Want ResizedInput(const Node& node, const Layout& input, const Layout& output);
 
 }  // namespace sparseprune

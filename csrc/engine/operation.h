@@ -47,10 +47,23 @@ using OperationPtr = std::unique_ptr<Operation>;
 ConstMapView ViewOf(const Layout& layout, const char* data);
 MapView ViewOf(const Layout& layout, char* data);
 int64_t VectorBytes(const Layout& layout);
+Region RegionOf(const Layout& layout);
+// Null for an empty mask (Layout::Mask).
+const char* MaskData(const std::vector<int32_t>& mask);
 
-OperationPtr MakeElementwise(const KernelTable& kernels, const Layout& a, Source from,
-                             const Layout* b, Source other, const Layout& to, int buffer,
-                             Activation activation);
+struct ElementwisePlaces {
+  Layout input, other, output;  // of equal tiles
+  Source from, other_from;
+  int buffer;
+  bool two;  // `other` is added
+};
+// activation(scale (input + other) + shift).
+struct Epilogue {
+  const Node* scale;  // kScale; null: none
+  Activation activation;
+};
+OperationPtr MakeElementwise(const KernelTable& kernels, const ElementwisePlaces& places,
+                             const Epilogue& epilogue);
 // `input` has the halo the windows need, filled with what must not win (max) or with zeros.
 OperationPtr MakeMaxPool(const KernelTable& kernels, const Window& window, const Layout& input,
                          Source from, const Layout& output, int buffer);
@@ -59,6 +72,11 @@ OperationPtr MakeAveragePool(const KernelTable& kernels, const Window& window, b
                              const Layout& input, Source from, const Layout& output, int buffer);
 OperationPtr MakeAverage(const KernelTable& kernels, const Layout& input, Source from,
                          const Layout& output, int buffer);
+// Of vectors (N x F).
+OperationPtr MakeSoftmax(const KernelTable& kernels, const Layout& input, Source from,
+                         const Layout& output, int buffer);
+OperationPtr MakeResize(const KernelTable& kernels, Resize mode, const Layout& input, Source from,
+                        const Layout& output, int buffer);
 OperationPtr MakeHalo(const KernelTable& kernels, const Layout& layout, int buffer);
 // `from` and `to` hold the same map, or `to` is its flattened vector.
 OperationPtr MakeCopy(const KernelTable& kernels, const Layout& from, Source source,

@@ -18,7 +18,7 @@ class Pool final : public Operation {
         from_(from),
         buffer_(buffer),
         first_(window.pad_begin[0] * input.RowStride() + window.pad_begin[1]) {
-    task_.region = {output.channels, output.tile_h, output.tile_w};
+    task_.region = RegionOf(output);
     for (int axis = 0; axis < 2; ++axis) {
       task_.kernel[axis] = window.kernel[axis];
       task_.stride[axis] = window.stride[axis];

@@ -36,7 +36,7 @@ Workspace::Workspace(size_t bytes, const std::vector<size_t>& offsets)
 Plan::Plan(const Graph& graph, const std::vector<Shape>& shapes, const Mode& mode,
            const KernelTable& kernels, const Tuning& tuning) {
   PlanBuilder builder(graph, shapes, mode, kernels, tuning);
-  ArenaPlan arena = PlaceBuffers(builder.buffers);
+  ArenaPlan arena = builder.Place();
   operations_ = std::move(builder.operations);
   for (const OperationPtr& operation : operations_) work_ += operation->work();
   offsets_ = std::move(arena.offsets);

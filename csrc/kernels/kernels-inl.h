@@ -8,6 +8,7 @@ namespace {
 
 // clang-format off: the order matters
 #include "kernels/simd-inl.h"
+#include "kernels/exp-inl.h"
 #include "kernels/activation-inl.h"
 #include "kernels/conv-inl.h"
 #include "kernels/conv_table-inl.h"
@@ -15,6 +16,9 @@ namespace {
 #include "kernels/layout-inl.h"
 #include "kernels/interleave-inl.h"
 #include "kernels/map-inl.h"
+#include "kernels/elementwise-inl.h"
+#include "kernels/softmax-inl.h"
+#include "kernels/resize-inl.h"
 #include "kernels/pool-inl.h"
 // clang-format on
 
@@ -23,10 +27,11 @@ bool Supported() { return SP_SUPPORTED; }
 }  // namespace
 
 extern const KernelTable kKernels;
-const KernelTable kKernels = {SP_TEXT(SP_ISA), kLanes,           &Supported,  &PickConv,
-                              &Gemv,           &GemvPanel,       &MaxPool,    &Average,
-                              &Elementwise,    &ElementwiseFlat, &Interleave, &Deinterleave,
-                              &Merge,          &Shuffle,         &AveragePool};
+const KernelTable kKernels = {SP_TEXT(SP_ISA), kLanes,           &Supported,     &PickConv,
+                              &Gemv,           &GemvPanel,       &MaxPool,       &Average,
+                              &Elementwise,    &ElementwiseFlat, &Interleave,    &Deinterleave,
+                              &Merge,          &Shuffle,         &AveragePool,   &Softmax,
+                              &SoftmaxFlat,    &Blend,           &BlendGathered, &Pick};
 
 }  // namespace SP_ISA
 }  // namespace sparseprune

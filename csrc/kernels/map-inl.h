@@ -21,22 +21,3 @@ void Average(const AverageTask& t) {
       At(t.output, c * t.output_channel_stride) = sum / Splat(t.area);
   }
 }
-
-void Elementwise(const ElementwiseTask& t) {
-  for (int64_t c = 0; c < t.region.channels; ++c)
-    for (int64_t y = 0; y < t.region.rows; ++y)
-      for (int64_t x = 0; x < t.region.cols; ++x) {
-        Vec v = At(t.a.data, c * t.a.channel_stride + y * t.a.row_stride + x);
-        if (t.b.data != nullptr) v += At(t.b.data, c * t.b.channel_stride + y * t.b.row_stride + x);
-        Activate(t.activation, &v, 1);
-        At(t.output.data, c * t.output.channel_stride + y * t.output.row_stride + x) = v;
-      }
-}
-
-void ElementwiseFlat(const float* a, const float* b, Activation activation, int64_t count,
-                     float* out) {
-  for (int64_t i = 0; i < count; ++i) {
-    const float v = b != nullptr ? a[i] + b[i] : a[i];
-    out[i] = Activated(activation, v);
-  }
-}

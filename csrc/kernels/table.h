@@ -37,7 +37,7 @@ struct ConvTile {
   int64_t residual_row_bytes, residual_channel_bytes;
   const char* mask;  // null: every lane is inside the image
   int64_t mask_row_bytes;
-  Activation activation;
+  Activation activation;  // a clamp
 };
 using ConvKernel = void (*)(const ConvTile&);
 
@@ -81,11 +81,22 @@ struct AverageTask {
   bool sum_lanes;  // one float per channel; else one vector per channel
 };
 
-// output = a + b, either with an activation; b may be null.
+// output = activation(scale (a + b) + shift); `output` may be `a`.
 struct ElementwiseTask {
   Region region;
-  ConstMapView a, b;
+  ConstMapView a, b;           // b.data null: none
+  const float *scale, *shift;  // per channel; null: none
   MapView output;
+  const char* mask;  // null or rows of vectors
+  int64_t mask_row_stride;
+  Activation activation;
+};
+
+// The same for plain arrays, with a channel per value.
+struct ElementwiseFlatTask {
+  int64_t count;
+  const float *a, *b, *scale, *shift;
+  float* output;
   Activation activation;
 };
 
@@ -143,6 +154,37 @@ struct ShuffleTask {
   float fill;
 };
 
+// Over the channels, for each row: images in lanes, groups of them in rows.
+struct SoftmaxTask {
+  int64_t channels, rows;
+  const char* input;
+  char* output;
+  int64_t input_channel_stride, output_channel_stride;
+};
+
+// output vector to[v] = input floats at index[v * lanes ...] (negative: zero), for every channel.
+struct PickTask {
+  int64_t channels, count;
+  const float* input;
+  int64_t input_channel_floats;
+  const int32_t* index;
+  char* output;
+  int64_t output_channel_stride;
+  const int32_t* to;
+};
+
+// output vector to[v] = the sum of four input values with four weights, for every channel.
+struct BlendTask {
+  int64_t channels, count;
+  const float* input;
+  int64_t input_channel_floats;
+  const int32_t* from;   // four per vector; for blend_gathered, four times `lanes`
+  const float* weights;  // as many
+  char* output;
+  int64_t output_channel_stride;
+  const int32_t* to;
+};
+
 struct KernelTable {
   const char* name;
   int lanes;
@@ -155,13 +197,17 @@ struct KernelTable {
   void (*max_pool)(const PoolTask&);
   void (*average)(const AverageTask&);
   void (*elementwise)(const ElementwiseTask&);
-  void (*elementwise_flat)(const float* a, const float* b, Activation activation, int64_t count,
-                           float* out);
+  void (*elementwise_flat)(const ElementwiseFlatTask&);
   void (*interleave)(const InterleaveTask&);
   void (*deinterleave)(const DeinterleaveTask&);
   void (*merge)(const MergeTask&);
   void (*shuffle)(const ShuffleTask&);
   void (*average_pool)(const PoolTask&);
+  void (*softmax)(const SoftmaxTask&);
+  void (*softmax_flat)(const float* input, int64_t count, float* output);
+  void (*blend)(const BlendTask&);           // `from`: in vectors, one for all lanes
+  void (*blend_gathered)(const BlendTask&);  // `from`: in floats, one per lane; negative: zero
+  void (*pick)(const PickTask&);
 };
 
 // Of the instruction sets this CPU can run, best first; the baseline is always among them.

@@ -49,14 +49,14 @@ class Vectors {
   float* data_;
 };
 
-// One kernel: 8 output channels of `rows` x `cols` vectors from 3 channels seen through 2 x 2 taps.
+// One kernel: 16 output channels of `rows` x `cols` vectors from 3 channels seen through 2 x 2 taps.
 void CheckKernel(const KernelTable& kernels, int block, int64_t stride, int64_t rows,
                  int64_t cols) {
   const ConvKernel kernel = kernels.conv(block, stride, rows, cols);
   const ConvKernel single = kernels.conv(1, stride, rows, cols);
   Expect(single != nullptr, "no kernel for single rows beside one for blocks");
   const int lanes = kernels.lanes;
-  const int64_t bytes = 4 * lanes, channels = 8, pitch = (cols - 1) * stride + 2,
+  const int64_t bytes = 4 * lanes, channels = 16, pitch = (cols - 1) * stride + 2,
                 plane = ((rows - 1) * stride + 2) * pitch;
   const Vectors input(3 * plane, lanes), residual(channels * rows * cols, lanes);
   const Vectors output(channels * rows * cols, lanes);
@@ -75,7 +75,7 @@ void CheckKernel(const KernelTable& kernels, int block, int64_t stride, int64_t 
   tile.output_channel_bytes = tile.residual_channel_bytes = rows * cols * bytes;
   tile.residual = residual.bytes();
   tile.activation = Activation::kRelu;
-  for (const Segment& s : Pack(matrix, offsets, SplitTaps(offsets, 5), 0, channels, block, false)) {
+  for (const Segment& s : Pack(matrix, offsets, SplitTaps(offsets, 5), 0, channels, {{block}, false})) {
     tile.packed = s.View(bias.data());
     tile.input = input.bytes() + s.base * bytes;
     (s.block_rows == 1 ? single : kernel)(tile);
@@ -94,7 +94,7 @@ void CheckKernel(const KernelTable& kernels, int block, int64_t stride, int64_t 
 
 int CheckKernels(const KernelTable& kernels) {
   int checked = 0;
-  for (int block : {1, 2, 4})
+  for (int block : {1, 2, 4, 8})
     for (int64_t stride : {1, 2, 3})
       for (int64_t rows = 1; rows <= 16; ++rows)
         for (int64_t cols = 1; cols <= 16; ++cols)
@@ -111,6 +111,7 @@ Node Make(Op op, std::vector<ValueId> inputs, ValueId output) {
   node.name = "n" + std::to_string(output);
   node.inputs = std::move(inputs);
   node.output = output;
+  if (op == Op::kActivation) node.activation = Activation::kRelu;
   return node;
 }
 
@@ -146,9 +147,9 @@ Graph RandomGraph() {
     channels = made;
     add(std::move(conv));
     if (same) add(Make(Op::kAdd, {before, last}, last + 1));
-    if (Draw(0, 1)) add(Make(Op::kRelu, {last}, last + 1));
+    if (Draw(0, 1)) add(Make(Op::kActivation, {last}, last + 1));
   }
-  add(Make(Draw(0, 1) ? Op::kFlatten : Op::kRelu, {last}, last + 1));
+  add(Make(Draw(0, 1) ? Op::kFlatten : Op::kActivation, {last}, last + 1));
   graph.value_count = last + 1;
   graph.outputs = {last, Draw(0, last)};
   return graph;
