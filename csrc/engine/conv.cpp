@@ -205,7 +205,7 @@ std::vector<float> BiasOf(const Node& node) {
 }
 
 WeightMatrix MatrixOf(const Node& node) {
-  return {node.weight.data(), node.out_channels,
+  return {node.weight.Dense(), node.out_channels,
           static_cast<int64_t>(node.weight.size()) / node.out_channels, node.groups};
 }
 

@@ -35,6 +35,7 @@ OperationPtr MakeGemv(const KernelTable& kernels, const Step& step, Source from,
 
 // What a layer without bias adds.
 std::vector<float> BiasOf(const Node& node);
+// All of a layer's weights, zeros included.
 WeightMatrix MatrixOf(const Node& node);
 
 // Multiply-adds a task should have to be worth handing to another thread (a hand-over costs about

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/weights.h"
 #include "kernels/activation.h"
 
 namespace sparseprune {
@@ -62,12 +63,12 @@ struct Node {
   std::string name;             // for error messages
   std::vector<ValueId> inputs;  // one; two for kAdd (equal shapes); any number for kConcat
   ValueId output;
-  Window window;              // kConv, kMaxPool, kAveragePool
-  int64_t out_channels = 0;   // kConv: O; kLinear: output features
-  int64_t in_channels = 0;    // kConv: I; kLinear: input features
-  int64_t groups = 1;         // kConv: divides I and O
-  std::vector<float> weight;  // kConv: O x I/groups x KH x KW; kLinear: O x I; kScale: C
-  std::vector<float> bias;    // empty or O (kLinear: y = x W^T + b); kScale: empty or C
+  Window window;             // kConv, kMaxPool, kAveragePool
+  int64_t out_channels = 0;  // kConv: O; kLinear: output features
+  int64_t in_channels = 0;   // kConv: I; kLinear: input features
+  int64_t groups = 1;        // kConv: divides I and O
+  Weights weight;            // kConv: O x I/groups x KH x KW; kLinear: O x I; kScale: C
+  std::vector<float> bias;   // empty or O (kLinear: y = x W^T + b); kScale: empty or C
   Activation activation = Activation::kNone;  // kActivation
   bool count_padding = false;                 // kAveragePool: padding counts in the divisor
   Resize resize = Resize::kNearest;

@@ -8,7 +8,7 @@ class Elementwise final : public Operation {
   Elementwise(const KernelTable& kernels, const ElementwisePlaces& places, const Epilogue& epilogue)
       : kernels_(kernels), places_(places), epilogue_(epilogue) {
     if (epilogue.scale != nullptr) {
-      scale_ = epilogue.scale->weight;
+      scale_ = epilogue.scale->weight.Dense();
       shift_ = epilogue.scale->bias;
       shift_.resize(scale_.size(), 0.0f);
     }

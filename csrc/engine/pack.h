@@ -11,14 +11,14 @@ namespace sparseprune {
 // One row per output channel. Taps are the weights a row could have: `taps` for each group of
 // input channels, of which a row sees one group. `values` holds rows x taps.
 struct WeightMatrix {
-  const float* values;
+  std::vector<float> values;
   int64_t rows, taps;
   int64_t groups = 1;
 
   int64_t all_taps() const { return groups * taps; }
   // The first tap a row sees, counted over all groups.
   int64_t first_tap(int64_t row) const { return row / (rows / groups) * taps; }
-  const float* row(int64_t row) const { return values + row * taps; }
+  const float* row(int64_t row) const { return values.data() + row * taps; }
 };
 
 // Taps [begin, end) whose inputs lie at most 65535 units after `base`.

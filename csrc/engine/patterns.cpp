@@ -53,8 +53,7 @@ int64_t CountBlocked(const WeightMatrix& matrix, int block_rows, bool pad_rows) 
 }
 
 int64_t CountKept(const WeightMatrix& matrix) {
-  return std::count_if(matrix.values, matrix.values + matrix.rows * matrix.taps,
-                       [](float w) { return w != 0; });
+  return std::count_if(matrix.values.begin(), matrix.values.end(), [](float w) { return w != 0; });
 }
 
 }  // namespace sparseprune

@@ -2,7 +2,6 @@
 
 #include "engine/arithmetic.h"
 #include "engine/assign.h"
-#include "engine/conv.h"
 
 namespace sparseprune {
 namespace {
@@ -17,7 +16,7 @@ constexpr int kMostRounds = 6;
 double WorkPerVector(const Step& step) {
   const Node& node = *step.node;
   if (step.op != Op::kConv) return 0;
-  return kFmaCycles * static_cast<double>(CountKept(MatrixOf(node)));
+  return kFmaCycles * static_cast<double>(node.weight.kept());
 }
 
 // In floating point: what a reader wants may be too large for any memory, which is refused later.

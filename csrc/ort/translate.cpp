@@ -36,8 +36,9 @@ void CopyParameters(const Layer& layer, Node& node) {
   const Shape& shape = layer.weight.shape;
   node.out_channels = shape[layer.transposed ? 1 : 0];
   node.in_channels = shape[layer.transposed ? 0 : 1];
-  node.weight = Scaled(layer.weight, layer.weight_scale);
-  if (layer.transposed) node.weight = Transposed(node.weight, shape[0], shape[1]);
+  std::vector<float> weight = Scaled(layer.weight, layer.weight_scale);
+  if (layer.transposed) weight = Transposed(weight, shape[0], shape[1]);
+  node.weight = weight;
   node.bias = Bias(layer, node.out_channels);
 }
 
