@@ -24,4 +24,9 @@ Want WantedInput(const Step& step, const Layout& input, const Layout& output, bo
 // layout (lanes 0) where there is none.
 Want ResizedInput(const Node& node, const Layout& input, const Layout& output);
 
+// Whether windows of one position leave rows or columns out.
+bool Skips(const Window& window);
+// What such windows see, with the tiles of the `output` they make.
+Layout SeenBy(const Window& window, const Layout& input, const Layout& output);
+
 }  // namespace sparseprune
