@@ -90,6 +90,12 @@ void PlanBuilder::FillHalo(const Layout& layout, int buffer) {
   if (!layout.flat && layout.halo.Any()) Emit(MakeHalo(kernels_, layout, buffer), {}, buffer);
 }
 
+bool PlanBuilder::Has(ValueId value, const Want& want) const {
+  const std::vector<Copy>& copies = copies_[value];
+  return std::any_of(copies.begin(), copies.end(),
+                     [&](const Copy& copy) { return IsServed(copy.layout, copy.fill, want); });
+}
+
 PlanBuilder::Copy PlanBuilder::Read(ValueId value, const Want& want) {
   for (const Copy& copy : copies_[value])
     if (IsServed(copy.layout, copy.fill, want)) return copy;

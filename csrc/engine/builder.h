@@ -50,6 +50,7 @@ class PlanBuilder {
   void FillHalo(const Layout& layout, int buffer);
   void CopyInto(ValueId value, const Layout& layout, int buffer);
   void Emit(OperationPtr operation, const std::vector<Source>& read, int written);
+  bool Has(ValueId value, const Want& want) const;  // in a layout that serves
   Copy Read(ValueId value, const Want& want);
   // What all reads of a copy of `value` with the tiles of `want` ask for together.
   Layout Merged(ValueId value, const Want& want) const;

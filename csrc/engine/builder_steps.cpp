@@ -43,15 +43,23 @@ void PlanBuilder::AddStep(size_t index) {
   FillHalo(made.layout, made.source.buffer);
 }
 
+// A copy for a 1 x 1 convolution with strides is made of the positions it sees alone.
 void PlanBuilder::AddLayer(const Step& step, size_t index) {
-  const Copy input = Read(step.input, layouts_.wanted[index]);
   const Layout& output = layouts_.made[step.output];
+  Window window = step.node->window;
+  Want want = layouts_.wanted[index];
+  const bool tiled = !output.LanesAreImages() && !copies_[step.input].front().layout.flat;
+  if (Skips(window) && tiled && !Has(step.input, want)) {
+    want.layout = SeenBy(window, want.layout, output);
+    window.stride = {1, 1};
+  }
+  const Copy input = Read(step.input, want);
   if (step.op == Op::kLinear && output.flat) {
     const int buffer = Make(step.output);
     Emit(MakeGemv(kernels_, step, input.source, buffer), {input.source}, buffer);
     return;
   }
-  ConvPlaces places{input.layout, output, {}, input.source, {}, -1, step.other >= 0};
+  ConvPlaces places{input.layout, output, {}, input.source, {}, -1, step.other >= 0, window};
   std::vector<Source> read{input.source};
   if (places.has_residual) {
     const Copy residual = Read(step.other, {SpreadOut(output), 0});

@@ -11,8 +11,8 @@ namespace {
 constexpr int64_t kTasks = 8;
 
 // Without halos and with a 1 x 1 kernel a channel is one long row.
-bool IsOneRow(const Step& step, const ConvPlaces& p) {
-  const Window& w = step.node->window;
+bool IsOneRow(const ConvPlaces& p) {
+  const Window& w = p.window;
   const bool plain = w.kernel[0] * w.kernel[1] == 1 && w.stride[0] == 1 && w.stride[1] == 1;
   const bool bare = p.input.RowStride() == p.output.tile_w && !p.output.halo.left &&
                     !p.output.halo.right && p.input.RowStride() == p.input.tile_w;
@@ -21,8 +21,8 @@ bool IsOneRow(const Step& step, const ConvPlaces& p) {
 
 ConvShape ShapeOf(const Step& step, const ConvPlaces& p) {
   const Node& node = *step.node;
-  const Window& w = node.window;
-  const bool one_row = IsOneRow(step, p);
+  const Window& w = p.window;
+  const bool one_row = IsOneRow(p);
   return {one_row ? 1 : p.output.tile_h,
           one_row ? p.output.tile_h * p.output.tile_w : p.output.tile_w,
           {w.kernel[0], w.kernel[1]},
@@ -83,7 +83,7 @@ class Conv final : public Operation {
     const Blocking blocking{ChooseWidths(shape_, matrix, kernels), false};
     const ConvShape& shape = shape_;
     const TileChoice tile = ChooseTile(shape, kernels, tuning);
-    AddPieces(kernels, step.node->window, shape, tile);
+    AddPieces(kernels, places.window, shape, tile);
     work_ = shape.kept * shape.rows * shape.cols * shape.lanes;
     const std::vector<int64_t> offsets = TapOffsets(*step.node, places.input);
     const int64_t taps = step.node->window.kernel[0] * step.node->window.kernel[1];

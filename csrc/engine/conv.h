@@ -25,6 +25,7 @@ struct ConvPlaces {
   Source from, residual_from;
   int buffer;
   bool has_residual;
+  Window window;  // strides in vectors of `input`
 };
 // kConv, or kLinear with images in lanes.
 OperationPtr MakeConv(const KernelTable& kernels, const Tuning& tuning, const Step& step,

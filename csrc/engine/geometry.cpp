@@ -60,4 +60,18 @@ Want ResizedInput(const Node& node, const Layout& input, const Layout& output) {
   return want;
 }
 
+bool Skips(const Window& window) {
+  const std::array<int64_t, 2> one{1, 1}, none{0, 0};
+  return window.kernel == one && window.stride != one && window.pad_begin == none &&
+         window.pad_end == none;
+}
+
+Layout SeenBy(const Window& window, const Layout& input, const Layout& output) {
+  Layout seen = output;
+  seen.channels = input.channels;
+  seen.halo = {};
+  seen.step = {window.stride[0], window.stride[1]};
+  return seen;
+}
+
 }  // namespace sparseprune

@@ -27,4 +27,9 @@ Layout PartsOf(const Layout& input, const Layout& output);
 // The input layout with which kResize makes `output`; any (lanes 0) where values change lanes.
 Want ResizedInput(const Node& node, const Layout& input, const Layout& output);
 
+// Whether windows of one position leave rows or columns out.
+bool Skips(const Window& window);
+// What such windows see, with the tiles of the `output` they make.
+Layout SeenBy(const Window& window, const Layout& input, const Layout& output);
+
 }  // namespace sparseprune

@@ -25,7 +25,8 @@ bool Layout::OwnsAll() const {
 
 bool Layout::SameTiles(const Layout& other) const {
   if (flat || other.flat) return flat && other.flat && channels_last == other.channels_last;
-  return grid == other.grid && tile_h == other.tile_h && tile_w == other.tile_w;
+  return grid == other.grid && tile_h == other.tile_h && tile_w == other.tile_w &&
+         step == other.step;
 }
 
 bool Layout::Inside(int64_t y, int64_t x) const {

@@ -30,6 +30,7 @@ struct Layout {
   Grid grid;
   int64_t tile_h = 1, tile_w = 1;
   Halo halo;
+  Grid step;  // every how many rows and columns of a map it holds; `height` and `width` count those
 
   int64_t Rows() const { return halo.top + tile_h + halo.bottom; }
   int64_t RowStride() const { return halo.left + tile_w + halo.right; }

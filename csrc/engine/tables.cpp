@@ -98,7 +98,7 @@ void MergeToLanes(const Layout& from, const Layout& to, Merger& merger) {
   std::vector<int64_t> floats(to.lanes);
   ForEachPosition(to, [&](int64_t y, int64_t x) {
     for (int64_t lane = 0; lane < to.lanes; ++lane)
-      floats[lane] = from.FloatIndex(to.MapY(y, lane), to.MapX(x, lane));
+      floats[lane] = from.FloatIndex(to.MapY(y, lane) * to.step.y, to.MapX(x, lane) * to.step.x);
     merger.Add((to.Origin() + y * to.RowStride() + x) * to.lanes, floats);
   });
 }

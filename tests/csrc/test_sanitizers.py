@@ -17,7 +17,8 @@ def programs(tmp_path_factory, check_builds):
     flags = [*FLAGS, "-fsanitize=address,undefined"]
     folder = tmp_path_factory.mktemp("sanitized")
     compiler = check_builds.find(COMPILER)
-    return check_builds.build_checks(compiler, flags, ("kernels", "graphs", "memory"), folder)
+    checks = ("kernels", "moves", "graphs", "memory")
+    return check_builds.build_checks(compiler, flags, checks, folder)
 
 
 @pytest.mark.slow
@@ -26,6 +27,12 @@ def test_every_kernel(programs, check_builds):
     counts = dict(line.split()[:2] for line in printed.splitlines())
     assert list(counts) == _cpu.available_isas()
     assert all(int(count) > 60 for count in counts.values()), counts
+
+
+@pytest.mark.slow
+def test_every_move_and_pooling(programs, check_builds):
+    printed = check_builds.run([programs["moves"], "100"])
+    assert printed == "".join(f"{isa} 100 layouts\n" for isa in _cpu.available_isas())
 
 
 @pytest.mark.slow
