@@ -69,7 +69,7 @@ def relu(name: str, input: int, output: int) -> Node:
     """Larger of x and 0; a NaN stays, as in ONNX Runtime."""
 
 def scale(name: str, input: int, output: int, scale: _Floats, shift: _Floats | None = None) -> Node:
-    """Scale * x + shift, with one of each per channel [C]."""
+    """Product plus sum, scale * x + shift, with one of each per channel [C]."""
 
 def max_pool(
     name: str,
@@ -138,10 +138,16 @@ class Program:
         outputs: Sequence[int],
         isa: str = "",
         tuning: str = "",
+        *,
+        channels_last_inputs: Sequence[bool] = (),
+        channels_last_outputs: Sequence[bool] = (),
     ) -> None:
-        """Raises ValueError naming the node that is wrong.
+        """`channels_last_*`: which maps are N x H x W x C outside, by position; missing: none.
 
         `tuning` is text that `tune` gave; what is of another CPU or does not fit is ignored.
+
+        Raises:
+            ValueError: naming the node that is wrong.
         """
 
     def output_shapes(self, inputs: Sequence[Sequence[int]]) -> list[list[int]]:

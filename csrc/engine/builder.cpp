@@ -19,7 +19,7 @@ Assignment Assign(const Graph& graph, const std::vector<Step>& steps,
 
 bool IsServed(const Layout& have, float fill, const Want& want) {
   if (want.layout.lanes == 0) return true;
-  if (have.flat || want.layout.flat) return have.flat && want.layout.flat;
+  if (have.flat || want.layout.flat) return have.SameTiles(want.layout);
   return fill == want.fill && have.SameTiles(want.layout) && Covers(have.halo, want.layout.halo);
 }
 
@@ -38,9 +38,8 @@ PlanBuilder::PlanBuilder(const Graph& graph, const std::vector<Shape>& shapes, c
       wholes_(graph.value_count, -1) {
   for (size_t i = 0; i < graph.inputs.size(); ++i) {
     const ValueId value = graph.inputs[i];
-    Layout flat = Extents(shapes[value], Mode{});
-    flat.flat = true;
-    copies_[value].push_back({flat, 0, Source{-1, static_cast<int>(i)}});
+    const Layout plain = Plain(value, IsSet(graph.channels_last_inputs, i));
+    copies_[value].push_back({plain, 0, Source{-1, static_cast<int>(i)}});
   }
   for (size_t i = 0; i < steps_.size(); ++i) AddStep(i);
   AddStores();
@@ -113,6 +112,15 @@ Layout PlanBuilder::Merged(ValueId value, const Want& want) const {
       merged.halo = Halo::Max(merged.halo, other.layout.halo);
   }
   return merged;
+}
+
+// As one image lies in the caller's memory.
+Layout PlanBuilder::Plain(ValueId value, bool channels_last) const {
+  Layout plain = Extents(shapes_[value], Mode{});
+  plain.flat = true;
+  // Of one position both orders are the same.
+  plain.channels_last = channels_last && plain.height * plain.width > 1;
+  return plain;
 }
 
 // The tiles of a layout without its halo.

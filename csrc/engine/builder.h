@@ -54,6 +54,7 @@ class PlanBuilder {
   // What all reads of a copy of `value` with the tiles of `want` ask for together.
   Layout Merged(ValueId value, const Want& want) const;
   Layout SpreadOut(Layout layout) const;
+  Layout Plain(ValueId value, bool channels_last) const;
 
   const Graph& graph_;
   const KernelTable& kernels_;

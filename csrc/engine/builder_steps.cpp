@@ -156,12 +156,12 @@ void PlanBuilder::AddFlatten(const Step& step) {
   const Copy& first = copies_[step.input].front();
   const Layout& output = layouts_.made[step.output];
   const bool vector = shapes_[step.input].size() == 2;
-  if ((first.layout.flat && output.flat) || vector) {
+  if (vector) {
     copies_[step.output] = copies_[step.input];
-    for (Copy& copy : copies_[step.output]) {
-      if (!copy.layout.flat || vector) continue;
-      copy.layout = output;
-    }
+    return;
+  }
+  if (output.flat && first.layout.SameTiles(output)) {
+    copies_[step.output].push_back({output, 0, first.source});
     return;
   }
   Want want{first.layout, 0};
@@ -177,8 +177,7 @@ void PlanBuilder::AddStores() {
     Copy copy = copies_[value].front();
     const bool images = mode_.images_in_lanes;
     if (images && copy.layout.flat) copy = Read(value, {layouts_.made[value], 0});
-    Layout plain = Extents(shapes_[value], Mode{});
-    plain.flat = true;
+    const Layout plain = Plain(value, IsSet(graph_.channels_last_outputs, i));
     Emit(MakeStore(kernels_, copy.layout, copy.source, plain, i), {copy.source}, -1);
   }
 }

@@ -79,10 +79,8 @@ PlanCache::PreparedPtr PlanCache::Prepare(const Graph& graph, const KernelTable&
   const std::vector<Shape> shapes = InferShapes(graph, made->inputs);
   const int64_t images = BatchOf(made->inputs);
   for (const Shape& shape : made->inputs) made->input_floats.push_back(ImageFloats(shape));
-  for (ValueId id : graph.outputs) {
-    made->outputs.push_back(shapes[id]);
-    made->output_floats.push_back(ImageFloats(shapes[id]));
-  }
+  made->outputs = OutputShapes(graph, shapes);
+  for (const Shape& shape : made->outputs) made->output_floats.push_back(ImageFloats(shape));
   made->batch = PlanBatch(graph, shapes, images, kernels.lanes);
   if (made->batch.many_images > 0)
     made->many = FindPlan(graph, kernels, made->inputs, shapes, made->batch.many);

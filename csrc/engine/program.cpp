@@ -41,10 +41,7 @@ Tuning Program::tuning() const { return state_->plans.tuning(); }
 size_t Program::output_count() const { return state_->graph.outputs.size(); }
 
 std::vector<Shape> Program::OutputShapes(const std::vector<Shape>& inputs) const {
-  const std::vector<Shape> shapes = InferShapes(state_->graph, inputs);
-  std::vector<Shape> outputs;
-  for (ValueId id : state_->graph.outputs) outputs.push_back(shapes[id]);
-  return outputs;
+  return sparseprune::OutputShapes(state_->graph, InferShapes(state_->graph, inputs));
 }
 
 void Program::Run(const std::vector<TensorView>& inputs, const OutputAllocator& outputs,

@@ -134,6 +134,12 @@ void CheckInput(size_t index, const Shape& shape) {
   CheckSize(shape);
 }
 
+void ExpectMap(const char* what, size_t index, const Shape& shape) {
+  if (shape.size() != 4)
+    throw InvalidGraph(std::string(what) + " " + std::to_string(index) +
+                       ": only a map can have its channels last, got " + ToString(shape));
+}
+
 }  // namespace
 
 void Fail(const Node& node, const std::string& what) {
@@ -163,14 +169,30 @@ std::vector<Shape> InferShapes(const Graph& graph, const std::vector<Shape>& inp
   std::vector<Shape> shapes(graph.value_count);
   for (size_t i = 0; i < inputs.size(); ++i) {
     CheckInput(i, inputs[i]);
-    shapes[graph.inputs[i]] = inputs[i];
+    Shape& shape = shapes[graph.inputs[i]] = inputs[i];
+    if (!IsSet(graph.channels_last_inputs, i)) continue;
+    ExpectMap("input", i, shape);
+    std::rotate(shape.begin() + 1, shape.end() - 1, shape.end());
   }
   for (const Node& node : graph.nodes) {
     Shape shape = OutputShape(node, shapes);
     CheckSize(shape);
     shapes[node.output] = std::move(shape);
   }
+  for (size_t i = 0; i < graph.outputs.size(); ++i)
+    if (IsSet(graph.channels_last_outputs, i)) ExpectMap("output", i, shapes[graph.outputs[i]]);
   return shapes;
+}
+
+std::vector<Shape> OutputShapes(const Graph& graph, const std::vector<Shape>& shapes) {
+  std::vector<Shape> outputs;
+  for (size_t i = 0; i < graph.outputs.size(); ++i) {
+    outputs.push_back(shapes[graph.outputs[i]]);
+    Shape& shape = outputs.back();
+    if (IsSet(graph.channels_last_outputs, i))
+      std::rotate(shape.begin() + 1, shape.begin() + 2, shape.end());
+  }
+  return outputs;
 }
 
 }  // namespace sparseprune

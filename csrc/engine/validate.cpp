@@ -77,11 +77,11 @@ class Definitions {
 };
 
 void CheckArity(const Node& node) {
-  const size_t found = node.inputs.size();
-  if (node.op == Op::kConcat && found > 0) return;
-  const size_t arity = node.op == Op::kAdd ? 2 : 1;
-  if (found != arity)
-    Fail(node, "expected " + std::to_string(arity) + " inputs, got " + std::to_string(found));
+  const size_t found = node.inputs.size(), arity = node.op == Op::kAdd ? 2 : 1;
+  const bool any = node.op == Op::kConcat;
+  if (found == arity || (any && found > 0)) return;
+  Fail(node, std::string("expected ") + (any ? "at least " : "") + std::to_string(arity) +
+                 (arity == 1 ? " input" : " inputs") + ", got " + std::to_string(found));
 }
 
 void CheckAttributes(const Node& node) {

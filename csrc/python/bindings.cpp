@@ -25,13 +25,17 @@ namespace {
 
 std::unique_ptr<Program> MakeProgram(std::vector<Node> nodes, std::vector<ValueId> inputs,
                                      std::vector<ValueId> outputs, const std::string& isa,
-                                     const std::string& tuning) {
+                                     const std::string& tuning,
+                                     std::vector<bool> channels_last_inputs,
+                                     std::vector<bool> channels_last_outputs) {
   Graph graph;
   for (ValueId id : inputs) graph.value_count = std::max(graph.value_count, id + 1);
   for (const Node& node : nodes) graph.value_count = std::max(graph.value_count, node.output + 1);
   graph.nodes = std::move(nodes);
   graph.inputs = std::move(inputs);
   graph.outputs = std::move(outputs);
+  graph.channels_last_inputs = std::move(channels_last_inputs);
+  graph.channels_last_outputs = std::move(channels_last_outputs);
   return std::make_unique<Program>(std::move(graph), isa, ParseTuning(tuning, ResolveIsa(isa)));
 }
 
@@ -94,7 +98,8 @@ PYBIND11_MODULE(_cpu, m) {
   BindNodes(m);
   py::class_<Program>(m, "Program")
       .def(py::init(&MakeProgram), "nodes"_a, "inputs"_a, "outputs"_a, "isa"_a = "",
-           "tuning"_a = "")
+           "tuning"_a = "", py::kw_only(), "channels_last_inputs"_a = std::vector<bool>{},
+           "channels_last_outputs"_a = std::vector<bool>{})
       .def("output_shapes", &Program::OutputShapes, "inputs"_a)
       .def("run", &Run, "inputs"_a, "outputs"_a, py::kw_only(), "threads"_a = 1)
       .def("tune", &Tune, "inputs"_a, "seconds"_a)
