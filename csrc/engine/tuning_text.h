@@ -2,7 +2,7 @@
 // then one line per layer.
 //
 //   sparseprune-tuning 1 avx512 AMD EPYC, family 25, model 17
-//   map=14x4 kernel=3x3 ... kept=10% = tile=2x4 channels=64
+//   map=14x4 kernel=3x3 ... kept=10% = tile=2x4 channels=64 rows=256
 #pragma once
 
 #include <cstddef>
@@ -12,10 +12,10 @@
 
 namespace sparseprune {
 
-// Larger text is not read, and none is written: some 8000 layers, far beyond any network.
+// Larger text is not read: some 8000 layers, far beyond any network.
 constexpr size_t kMostTuningBytes = size_t{1} << 20;
 
-// `isa` is a name of AvailableIsas() in isa.h. Entries beyond kMostTuningBytes are left out.
+// `isa` is a name of AvailableIsas() in isa.h.
 std::string FormatTuning(const Tuning& tuning, const std::string& isa);
 
 // Takes any text, for it may come from a stranger's file. Empty where it was not made for `isa` on

@@ -76,10 +76,13 @@ fs::path Neighbour(const fs::path& path) {
   return path.string() + "." + std::to_string(getpid()) + "-" + std::to_string(count++) + ".tmp";
 }
 
-void Merge(const fs::path& path, const std::string& isa, Tuning tuning) {
+// A file that is full starts anew.
+void Merge(const fs::path& path, const std::string& isa, const Tuning& added) {
   const std::string before = ReadText(path);
-  tuning.merge(ParseTuning(before, isa));
-  const std::string text = FormatTuning(tuning, isa);
+  Tuning all = added;
+  all.merge(ParseTuning(before, isa));
+  std::string text = FormatTuning(all, isa);
+  if (text.size() > kMostTuningBytes) text = FormatTuning(added, isa);
   if (text == before) return;
   std::error_code ignored;
   if (path.has_parent_path()) fs::create_directories(path.parent_path(), ignored);

@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sparseprune.exporter import module, onnx_file
-from sparseprune.exporter.tuning import DEFAULT_SECONDS
+from sparseprune.exporter import module, onnx_file, tuning
 from sparseprune.files import check_writable
 
 __all__ = ["export"]
@@ -27,7 +26,7 @@ def export(
     provenance: Mapping[str, Any] | None = None,
     provider: str = "auto",
     bound: float | None = None,
-    tune: float | str = DEFAULT_SECONDS,
+    tune: float | str = tuning.DEFAULT_SECONDS,
 ) -> dict[str, Any]:
     """Write ``model`` to ``path`` as plain ONNX and return what its parity check found.
 
@@ -62,10 +61,11 @@ def export(
     """
     target = check_writable(Path(path), ".onnx")
     entries = dict(provenance or {})
+    budget = tuning.budget(tune)
     if isinstance(model, nn.Module):
         return module.export(
-            model, target, example_inputs, entries, provider=provider, bound=bound, tune=tune
+            model, target, example_inputs, entries, provider=provider, bound=bound, tune=budget
         )
     return onnx_file.export(
-        Path(model), target, example_inputs, entries, provider=provider, bound=bound, tune=tune
+        Path(model), target, example_inputs, entries, provider=provider, bound=bound, tune=budget
     )

@@ -28,7 +28,7 @@ def export(
     *,
     provider: str,
     bound: float | None,
-    tune: float | str,
+    tune: tuning.Budget,
 ) -> dict[str, Any]:
     """See :func:`sparseprune.export`."""
     pictures = as_pictures(example_inputs)

@@ -30,7 +30,7 @@ def export(
     *,
     provider: str,
     bound: float | None,
-    tune: float | str,
+    tune: tuning.Budget,
 ) -> dict[str, Any]:
     """See :func:`sparseprune.export`; the reference is ONNX Runtime's own CPU provider."""
     proto = load(source)

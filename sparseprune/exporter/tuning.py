@@ -1,6 +1,7 @@
 """What the provider found to run fastest, carried in the file itself."""
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +20,49 @@ DEFAULT_SECONDS = 5.0
 _FULL_SECONDS = 120.0
 
 
-def tune(proto: onnx.ModelProto, pictures: Batch, budget: float | str, provider: str) -> None:
-    """Tune the provider on ``proto`` for single pictures and note in its metadata what was found.
+@dataclass(frozen=True)
+class Budget:
+    """How long to look for faster tiles.
+
+    Attributes:
+        seconds: at most; none for 0.
+        anew: what earlier tunings found is not used.
+    """
+
+    seconds: float
+    anew: bool = False
+
+
+def budget(tune: float | str) -> Budget:
+    """What the ``tune`` of :func:`sparseprune.export` means.
+
+    Raises:
+        InputError: it is neither seconds nor "full".
+    """
+    if tune == "full":
+        return Budget(_FULL_SECONDS, anew=True)
+    if not isinstance(tune, int | float) or not 0 <= tune <= 3600:
+        raise InputError(f"expected tune to be seconds from 0 to 3600 or 'full', got {tune!r}")
+    return Budget(tune)
+
+
+def tune(proto: onnx.ModelProto, pictures: Batch, budget: Budget, provider: str) -> None:
+    """Tune the provider on ``proto`` and note in its metadata what was found.
 
     Nothing changes where the provider runs no part of the model, or finds nothing.
 
     Args:
         proto: changed in place.
-        pictures: [N, ...], N >= 1: as many of them run as the model takes at least.
-        budget: seconds; "full" is as long as there is something to try, from the beginning: what
-            earlier tunings found is not used.
+        pictures: [N, ...], N >= 1: the first runs, or as many as the model takes at least.
+        budget: the time to take.
         provider: see ``onnxruntime.session``.
 
     Raises:
-        InputError: the budget is neither.
+        InputError: the model cannot be run.
     """
-    full = budget == "full"
-    seconds = _FULL_SECONDS if full else budget
-    if not isinstance(seconds, int | float) or not 0 <= seconds <= 3600:
-        raise InputError(f"expected tune to be seconds from 0 to 3600 or 'full', got {budget!r}")
-    if seconds == 0 or provider == "cpu":
+    if budget.seconds == 0 or provider == "cpu":
         return
-    if full:
+    if budget.anew:
         provenance.remove(proto, KEY)
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "tuning.txt"
@@ -48,9 +70,9 @@ def tune(proto: onnx.ModelProto, pictures: Batch, budget: float | str, provider:
             proto.SerializeToString(),
             threads=1,
             provider=provider,
-            tune_seconds=seconds,
+            tune_seconds=budget.seconds,
             tuning_file=found,
-            tuning_cache="refresh" if full else "on",
+            tuning_cache="refresh" if budget.anew else "on",
         )
         _run(session, pictures)
         text = found.read_text(encoding="ascii") if found.exists() else ""
