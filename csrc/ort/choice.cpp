@@ -69,16 +69,19 @@ Choice Chooser::All(const std::vector<int>& group) const {
 Choice Chooser::Fastest(const std::vector<int>& group) const {
   const Region all = Part(group, 0, group.size());
   Region best = all;
-  const auto consider = [&](size_t first, size_t last) {
-    Region part = Part(group, first, last);
-    if (Saved(part) <= Saved(best)) return false;
-    best = std::move(part);
-    return true;
-  };
+  // Among equals a region begins late and ends late, so that a clamp, which costs nothing, stays
+  // with the layer it follows.
   size_t begin = 0;
-  for (size_t first = 1; first < group.size(); ++first)
-    if (consider(first, group.size())) begin = first;
-  for (size_t last = group.size() - 1; last > begin; --last) consider(begin, last);
+  for (size_t first = 1; first < group.size(); ++first) {
+    Region part = Part(group, first, group.size());
+    if (Saved(part) < Saved(best)) continue;
+    best = std::move(part);
+    begin = first;
+  }
+  for (size_t last = group.size() - 1; last > begin; --last) {
+    Region part = Part(group, begin, last);
+    if (Saved(part) > Saved(best)) best = std::move(part);
+  }
   if (Saved(best) <= 0) return {{}, Slower(all)};
   return {best, "estimated faster with the CPU provider"};
 }

@@ -26,9 +26,9 @@ constexpr double kCyclesPerTap = 1.6, kCyclesPerOutput = 8;
 // For one row: gathers, or permutes; weights and their positions are read once.
 constexpr double kCyclesPerKeptRead = 0.35;
 
-// Per float. Pooling and pointwise nodes read and write once, here and there; what joins the layer
-// before costs nothing, so the cheapest stands for all.
-constexpr double kPointwiseCycles = 0.4, kPoolCycles = 0.7;
+// Per float, here and there alike: a node that reads and writes each once, and pooling. Clamps join
+// the layer before them on both sides. Sigmoid and hard-swish do so here only.
+constexpr double kPointwiseCycles = 0.4, kPoolCycles = 0.7, kExpCycles = 1.1;
 // Per float: laying a map out for lanes (here), and for blocks of channels (there), or back.
 constexpr double kBorder = 1.2;
 // Scheduling a node of its own: 0.2 us.
@@ -101,11 +101,13 @@ Cost CostModel::Estimate(const Layer& layer, double sparsity) {
   if (layer.alias || layer.op == Op::kFlatten) return {};
   if (layer.op == Op::kConv) return EstimateConv(layer, 1 - sparsity);
   if (layer.op == Op::kLinear) return EstimateLinear(layer, 1 - sparsity);
+  if (layer.op == Op::kActivation && IsClamp(layer.activation)) return {};
   double floats = Floats(layer.output);
   for (int input : layer.inputs) floats = std::max(floats, Floats(input));
   const bool pools = layer.op == Op::kMaxPool || layer.op == Op::kAveragePool;
   const double cycles = floats * (pools ? kPoolCycles : kPointwiseCycles);
-  return {cycles, cycles + kNodeCycles};
+  const bool smooth = layer.op == Op::kActivation || layer.op == Op::kSoftmax;
+  return {cycles, (smooth ? floats * kExpCycles : cycles) + kNodeCycles};
 }
 
 // Slots computed per position of a map when one image, or a batch, is spread over the lanes.

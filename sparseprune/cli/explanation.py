@@ -102,4 +102,4 @@ def _name(title: str) -> str:
     """The name in "Conv 'name'"; the end of a long one."""
     _, quote, rest = title.partition("'")
     name = rest.removesuffix("'") if quote else title
-    return name if len(name) <= NAME else f"…{name[1 - NAME:]}"
+    return name if len(name) <= NAME else f"…{name[1 - NAME :]}"

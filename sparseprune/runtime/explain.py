@@ -120,7 +120,7 @@ def _words(shape: Sequence[Any]) -> str:
 def _fixed(inputs: list[Any], sizes: Mapping[str, tuple[int, ...]]) -> Any:
     """Options that tell ONNX Runtime the open extents, so that it infers all shapes from them."""
     options = onnxruntime.quiet_options()
-    known = {}
+    known: dict[str, int] = {}
     for value in inputs:
         for symbol, extent in zip(value.shape, sizes[value.name], strict=True):
             if isinstance(symbol, str) and known.setdefault(symbol, extent) == extent:
