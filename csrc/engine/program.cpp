@@ -59,6 +59,10 @@ void Program::Run(const std::vector<TensorView>& inputs, const OutputAllocator& 
     RunPasses(*prepared->single, batch, cut.many_images, cut.single_images, 1, parallel);
 }
 
+std::vector<LayerReport> Program::Describe(const std::vector<Shape>& inputs) const {
+  return sparseprune::Describe(state_->graph, inputs, *state_->kernels, tuning());
+}
+
 Tuning Program::Tune(const std::vector<Shape>& inputs, double seconds) {
   const std::lock_guard<std::mutex> lock(state_->tuning);
   const Graph& graph = state_->graph;
