@@ -1,6 +1,7 @@
 #include "engine/mode.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 
 #include "engine/arithmetic.h"
@@ -45,6 +46,10 @@ BatchPlan PlanBatch(const Graph& graph, const std::vector<Shape>& shapes, int64_
   BatchPlan plan;
   plan.single_images = batch;
   const bool maps = HasMaps(graph, shapes);
+  if (!maps && getenv("SP_FEW")) {
+    plan.together = std::min<int64_t>(batch, atoi(getenv("SP_FEW")));
+    return plan;
+  }
   if (maps && LargestLayer(graph, shapes) * lanes * 4 > kMostBytes) return plan;
   if (!maps) plan.many.groups = std::clamp(CeilDiv(batch, lanes), int64_t{1}, kMostGroups);
   plan.many.images_in_lanes = true;

@@ -11,6 +11,7 @@ namespace {
 #include "kernels/activation-inl.h"
 #include "kernels/conv-inl.h"
 #include "kernels/conv_table-inl.h"
+#include "kernels/lookup-inl.h"
 #include "kernels/gemv-inl.h"
 #include "kernels/layout-inl.h"
 #include "kernels/map-inl.h"
@@ -22,7 +23,7 @@ bool Supported() { return SP_SUPPORTED; }
 
 extern const KernelTable kKernels;
 const KernelTable kKernels = {
-    SP_TEXT(SP_ISA), kLanes,       &Supported,       &PickConv,  &Gemv,        &GemvPanel, &MaxPool,
+    SP_TEXT(SP_ISA), kLanes,       &Supported,       &PickConv,  kWindow,      &PickGemv, &MaxPool,
     &Average,        &Elementwise, &ElementwiseFlat, &GatherAll, &GatherLanes, &Shuffle};
 
 }  // namespace SP_ISA
