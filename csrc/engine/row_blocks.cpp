@@ -11,7 +11,7 @@ RowBlocks::RowBlocks(const WeightMatrix& matrix, int block_rows) : block_rows_(b
   for (int64_t first = 0; first < matrix.rows; first += block_rows) {
     std::fill(kept.begin(), kept.end(), uint8_t{0});
     for (int64_t row = first; row < std::min(first + block_rows, matrix.rows); ++row) {
-      const float* weights = matrix.values + row * matrix.taps;
+      const float* weights = &matrix.values[row * matrix.taps];
       for (int64_t tap = 0; tap < matrix.taps; ++tap) kept[tap] |= uint8_t{weights[tap] != 0};
     }
     for (int64_t tap = 0; tap < matrix.taps; ++tap)

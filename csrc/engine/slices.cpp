@@ -9,19 +9,14 @@
 namespace sparseprune {
 namespace {
 
-// Cycles, measured with weights in L2 and L3: a vector of weights streaming by, and a vector of
-// inputs being looked up, which four lanes do one by one.
+// Cycles, measured with weights in L2 and L3: a weight of a row alone, a vector of weights
+// streaming by, and a vector of inputs being looked up, which four lanes do one by one.
 struct Costs {
-  double weights, lookup;
+  double row, vector, lookup;
 };
 Costs CostsOf(const KernelTable& kernels) {
-  if (kernels.lanes == 16) return {2.7, 2};
-  return kernels.lanes == 8 ? Costs{1.4, 4} : Costs{1, 4};
-}
-
-double PanelCycles(const WeightMatrix& matrix, int height, const KernelTable& kernels) {
-  const RowBlocks panels(matrix, height * kernels.lanes);
-  return static_cast<double>(panels.kept() * height) * CostsOf(kernels).weights;
+  if (kernels.lanes == 16) return {1.2, 3, 2};
+  return kernels.lanes == 8 ? Costs{1.2, 2, 3.5} : Costs{1.2, 2.2, 4};
 }
 
 double WindowCycles(const WeightMatrix& matrix, int height, const KernelTable& kernels) {
@@ -35,17 +30,26 @@ double WindowCycles(const WeightMatrix& matrix, int height, const KernelTable& k
     while (walk.Next(step)) ++steps;
   }
   const Costs costs = CostsOf(kernels);
-  return static_cast<double>(steps * kWindowSlots) * (height * costs.weights + costs.lookup);
+  return static_cast<double>(steps * kWindowSlots) * (height * costs.vector + costs.lookup);
+}
+
+double CyclesOf(const SliceFormat& format, const WeightMatrix& matrix, const KernelTable& kernels) {
+  if (format.kind == SliceKind::kRows)
+    return static_cast<double>(CountKept(matrix)) * CostsOf(kernels).row;
+  if (format.kind == SliceKind::kWindows) return WindowCycles(matrix, format.height, kernels);
+  const RowBlocks panels(matrix, format.height * kernels.lanes);
+  return static_cast<double>(panels.kept() * format.height) * CostsOf(kernels).vector;
 }
 
 // Among equals the first: more rows share what is read of the inputs.
 SliceFormat ChooseFormat(const WeightMatrix& matrix, const KernelTable& kernels) {
-  constexpr SliceFormat kFormats[] = {{true, 2}, {true, 1}, {false, 4}, {false, 2}, {false, 1}};
+  constexpr SliceFormat kFormats[] = {{SliceKind::kPanels, 2},  {SliceKind::kPanels, 1},
+                                      {SliceKind::kWindows, 4}, {SliceKind::kWindows, 2},
+                                      {SliceKind::kWindows, 1}, {SliceKind::kRows, 1}};
   SliceFormat best = kFormats[0];
   double fewest = std::numeric_limits<double>::infinity();
   for (const SliceFormat& format : kFormats) {
-    const double cycles =
-        (format.panels ? PanelCycles : WindowCycles)(matrix, format.height, kernels);
+    const double cycles = CyclesOf(format, matrix, kernels);
     if (cycles >= fewest) continue;
     best = format;
     fewest = cycles;
@@ -57,11 +61,12 @@ SliceFormat ChooseFormat(const WeightMatrix& matrix, const KernelTable& kernels)
 
 Slices::Slices(const WeightMatrix& matrix, const std::vector<float>& bias,
                const KernelTable& kernels)
-    : lanes_(kernels.lanes), format_(ChooseFormat(matrix, kernels)) {
-  if (format_.panels)
-    AddPanels(matrix);
-  else
+    : format_(ChooseFormat(matrix, kernels)),
+      lanes_(format_.kind == SliceKind::kRows ? 1 : kernels.lanes) {
+  if (format_.kind == SliceKind::kWindows)
     AddWindows(matrix, kernels);
+  else
+    AddPanels(matrix);
   AddBias(bias);
 #ifdef SPARSEPRUNE_FLIP_PACKED_WEIGHTS  // a build that answers wrongly: do the checks notice?
   for (size_t i = 0; i < weights_.size() && i < SPARSEPRUNE_FLIP_PACKED_WEIGHTS; ++i)
@@ -69,6 +74,7 @@ Slices::Slices(const WeightMatrix& matrix, const std::vector<float>& bias,
 #endif
 }
 
+// Rows alone are panels of one lane.
 void Slices::AddPanels(const WeightMatrix& matrix) {
   const int64_t height = format_.height * lanes_;
   const RowBlocks panels(matrix, static_cast<int>(height));
@@ -144,11 +150,12 @@ std::vector<SliceRange> Slices::Cut(int64_t ranges) const {
 }
 
 PackedSlices Slices::View(const SliceRange& range) const {
-  const int64_t slot = range.step * (format_.panels ? 1 : kWindowSlots);
+  const bool windows = format_.kind == SliceKind::kWindows;
+  const int64_t slot = range.step * (windows ? kWindowSlots : 1);
   const int64_t vector = slot * format_.height, row = range.first * format_.height * lanes_;
   return {steps_.data() + range.first,
           first_.data() + range.step,
-          format_.panels ? nullptr : index_.data() + slot * lanes_,
+          windows ? index_.data() + slot * lanes_ : nullptr,
           weights_.data() + vector * lanes_,
           kept_.data() + vector,
           rows_.data() + row,

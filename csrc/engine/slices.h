@@ -38,8 +38,8 @@ class Slices {
   void AddSlot(const WeightMatrix& matrix, const int32_t* columns);
   void AddBias(const std::vector<float>& bias);
 
-  const int lanes_;
   const SliceFormat format_;
+  const int lanes_;
   std::vector<int32_t> steps_, first_, rows_;
   std::vector<uint8_t> index_;
   std::vector<uint16_t> kept_;

@@ -104,10 +104,40 @@ __attribute__((noinline)) void GemvPanels(const GemvTask& t) {
   }
 }
 
+// Rows of few weights, which would leave most lanes empty.
+template <int T>
+void GemvRows(const GemvTask& t) {
+  constexpr int C = GemvChains(T);
+  const int32_t* column = t.packed.first;
+  const float* weight = t.packed.weights;
+  for (int64_t slice = 0; slice < t.packed.slices; ++slice) {
+    float sums[T][C] = {};
+    int32_t left = t.packed.steps[slice];
+    for (; left >= C; left -= C, column += C, weight += C)
+      SP_UNROLL for (int v = 0; v < T; ++v) SP_UNROLL for (int c = 0; c < C; ++c) sums[v][c] +=
+          weight[c] * t.inputs[v][column[c]];
+    for (; left > 0; --left, ++column, ++weight)
+      SP_UNROLL for (int v = 0; v < T; ++v) sums[v][0] += *weight * t.inputs[v][*column];
+    SP_UNROLL for (int v = 0; v < T; ++v) {
+      float sum = t.packed.bias[slice];
+      SP_UNROLL for (int c = 0; c < C; ++c) sum += sums[v][c];
+      t.outputs[v][t.packed.rows[slice]] = Activated(t.activation, sum);
+    }
+  }
+}
+
 // Besides the sums, a panel holds its weights and one input in registers. More than eight vectors
 // would not leave a general register for the address of each.
 constexpr int kPanelVectors = SP_LANES == 16 ? 8 : 6;
-constexpr int kWindowVectors = 4;
+constexpr int kWindowVectors = 4, kRowVectors = 4;
+
+template <int T>
+GemvKernel PickScalarRows(int vectors) {
+  if constexpr (T == 0)
+    return nullptr;
+  else
+    return vectors == T ? &GemvRows<T> : PickScalarRows<T - 1>(vectors);
+}
 
 template <int H, int T>
 GemvKernel PickPanels(int vectors) {
@@ -125,16 +155,24 @@ GemvKernel PickWindows(int vectors) {
     return vectors == T ? &Gemv<H, T> : PickWindows<H, T - 1>(vectors);
 }
 
+template <int H>
+GemvKernel PickHeight(SliceKind kind, int vectors) {
+  if (kind == SliceKind::kWindows) return PickWindows<H, kWindowVectors>(vectors);
+  if constexpr (H > 2)
+    return nullptr;
+  else
+    return PickPanels<H, kPanelVectors>(vectors);
+}
+
 GemvKernel PickGemv(SliceFormat format, int vectors) {
+  if (format.kind == SliceKind::kRows) return PickScalarRows<kRowVectors>(vectors);
   switch (format.height) {
     case 1:
-      return format.panels ? PickPanels<1, kPanelVectors>(vectors)
-                           : PickWindows<1, kWindowVectors>(vectors);
+      return PickHeight<1>(format.kind, vectors);
     case 2:
-      return format.panels ? PickPanels<2, kPanelVectors>(vectors)
-                           : PickWindows<2, kWindowVectors>(vectors);
+      return PickHeight<2>(format.kind, vectors);
     case 4:
-      return format.panels ? nullptr : PickWindows<4, kWindowVectors>(vectors);
+      return PickHeight<4>(format.kind, vectors);
   }
   return nullptr;
 }

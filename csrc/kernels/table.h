@@ -41,17 +41,20 @@ struct ConvTile {
 };
 using ConvKernel = void (*)(const ConvTile&);
 
-// Rows of a matrix in slices of `height` vectors of rows (engine/slices.h). Windows: a lane holds a
-// block of `height` consecutive rows, and a step is kWindowSlots slots that share a window of
-// inputs. Panels: all rows are consecutive, and a step is one slot, a column of the matrix.
+// Rows of a matrix in slices of `height` vectors of rows (engine/slices.h).
+//   kRows: one row and one weight a step, without lanes.
+//   kPanels: consecutive rows; a step is one column of them.
+//   kWindows: a lane holds `height` consecutive rows; a step is kWindowSlots columns for each lane,
+//     all from one window of inputs.
+enum class SliceKind { kRows, kPanels, kWindows };
 struct SliceFormat {
-  bool panels;
+  SliceKind kind;
   int height;
 };
 struct PackedSlices {
   const int32_t* steps;  // per slice
   const int32_t* first;  // per step: the first input of its window, or its column
-  const uint8_t* index;  // windows, per slot and lane: its input, counted from the window's first
+  const uint8_t* index;  // kWindows, per slot and lane: its input, counted from the window's first
   const float* weights;  // per slot: `height` vectors, zero where none is kept
   const uint16_t* kept;  // per vector of weights: bit l is set where lane l holds one
   const int32_t* rows;   // per slice: `height` vectors; past the last row where there is none
