@@ -92,7 +92,7 @@ Contest::Contest(const Graph& graph, const std::vector<Shape>& shapes, const Mod
 }
 
 double Contest::Seconds(const Plan& plan) {
-  workspace_ = plan.Borrow();
+  workspace_ = plan.Borrow(1);
   repeats_ = 1;
   Time(plan, {});  // the first touches memory
   const double pass = Time(plan, {}).total;
@@ -134,7 +134,7 @@ Contest::Sample Contest::Time(const Plan& plan, const std::vector<Group>& groups
 
 void Contest::Run(const Plan& plan) {
   Serial serial;
-  const Frame frame{workspace_->buffers(), input_data_.data(), output_data_.data(), images_,
+  const Frame frame{workspace_->buffers(0), input_data_.data(), output_data_.data(), images_,
                     &serial};
   double start = Now();
   for (size_t i = 0; i < seconds_.size(); ++i) {
