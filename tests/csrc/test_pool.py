@@ -64,16 +64,12 @@ def test_average(isa, batch, counted, window, size, engine, rng):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_an_average_keeps_what_is_not_finite_to_its_windows(isa, value, engine, rng):
-    """Lanes beyond the map see it too, and must not pass it on."""
-    x = engine.integers(rng, 1, 1, 9, 9)
-    x[0, 0, 8, 8] = value
+@pytest.mark.parametrize("pool", [_cpu.average_pool, _cpu.max_pool])
+def test_what_no_window_sees_goes_no_further(isa, value, pool, engine, rng):
+    """A lane beyond the map does see it, and its neighbours read that lane as padding."""
+    x = engine.integers(rng, 1, 1, 11, 11)
+    x[0, 0, 9:], x[0, 0, :, 9:] = value, value
     ones = {"pad_begin": (1, 1), "pad_end": (1, 1)}
-    nodes = [_cpu.average_pool("p", 0, 1, (3, 3), **ones)]
+    nodes = [pool("p", 0, 1, (3, 3), stride=(3, 3))]
     nodes += [_cpu.conv("c", 1, 2, np.ones((1, 1, 3, 3), np.float32), **ones)]
-    pooled, summed = engine.run(nodes, [x], [1, 2], isa=isa)
-    reached = np.zeros((9, 9), bool)
-    reached[7:, 7:] = True
-    np.testing.assert_array_equal(np.isfinite(pooled[0, 0]), ~reached)
-    reached[6:, 6:] = True
-    np.testing.assert_array_equal(np.isfinite(summed[0, 0]), ~reached)
+    assert np.isfinite(engine.run(nodes, [x], isa=isa)).all()
