@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/arithmetic.h"
+#include "engine/conv_parts.h"
 
 namespace sparseprune {
 namespace {
@@ -53,14 +54,12 @@ std::vector<int64_t> TapOffsets(const Node& node, const Layout& input) {
   return offsets;
 }
 
-// Row ranges packed apart: as the tile has it, and enough that several tasks can share a layer of
-// few tiles.
-int64_t PartRows(const ConvShape& shape, const TileChoice& tile, int64_t pieces) {
+// As the tile has it, and enough that several tasks can share a layer of few tiles.
+int64_t PartCount(const ConvShape& shape, const TileChoice& tile, int64_t pieces) {
   const int64_t work = shape.kept * shape.rows * shape.cols * shape.lanes;
-  const int64_t parts =
+  const int64_t shared =
       std::min({CeilDiv(kTasks, pieces), work / kTaskWork, shape.out_channels / 16});
-  const int64_t shared = CeilDiv(shape.out_channels, std::max<int64_t>(parts, 1));
-  return CeilDiv(std::min(tile.part_rows, shared), 8) * 8;
+  return std::max(shared, CeilDiv(shape.out_channels, tile.part_rows));
 }
 
 // [0, total) cut into pieces as equal as they can be, none above `most`.
@@ -88,10 +87,10 @@ class Conv final : public Operation {
     const std::vector<int64_t> offsets = TapOffsets(*step.node, places.input);
     const int64_t taps = step.node->window.kernel[0] * step.node->window.kernel[1];
     const std::vector<TapRange> ranges = SplitTaps(offsets, tile.block_channels * taps);
-    part_rows_ = PartRows(shape, tile, static_cast<int64_t>(pieces_.size()));
-    for (int64_t first = 0; first < matrix.rows; first += part_rows_)
-      parts_.push_back(Pack(matrix, offsets, ranges, first,
-                            std::min(first + part_rows_, matrix.rows), blocking));
+    const int64_t parts = PartCount(shape, tile, static_cast<int64_t>(pieces_.size()));
+    rows_ = Parts(matrix, offsets, ranges, CutRows(matrix, parts), blocking,
+                  tile.part_rows >= shape.out_channels);
+    prefetch_ = tile.prefetch;
   }
 
   int64_t work() const override { return work_; }
@@ -102,16 +101,16 @@ class Conv final : public Operation {
       const Conv* self;
       const Frame* frame;
     } context{this, &frame};
-    const size_t tasks = pieces_.size() * parts_.size();
+    if (work_ < kTaskWork || frame.parallel->width() == 1) {
+      for (const Piece& piece : pieces_) RunPiece(frame, piece, rows_.whole());
+      return;
+    }
     const auto task = [](void* context, size_t i) {
       const Context& c = *static_cast<const Context*>(context);
-      c.self->RunPiece(*c.frame, c.self->pieces_[i / c.self->parts_.size()],
-                       i % c.self->parts_.size());
+      const std::vector<Part>& parts = c.self->rows_.parts();
+      c.self->RunPiece(*c.frame, c.self->pieces_[i / parts.size()], parts[i % parts.size()]);
     };
-    if (work_ < kTaskWork || frame.parallel->width() == 1)
-      for (size_t i = 0; i < tasks; ++i) task(&context, i);
-    else
-      frame.parallel->For(tasks, task, &context);
+    frame.parallel->For(pieces_.size() * rows_.parts().size(), task, &context);
   }
 
  private:
@@ -147,11 +146,12 @@ class Conv final : public Operation {
     input_row_ = shape.stride[0] * places_.input.RowStride();
   }
 
-  void RunPiece(const Frame& frame, const Piece& piece, size_t part) const {
+  void RunPiece(const Frame& frame, const Piece& piece, const Part& part) const {
     const int64_t bytes = VectorBytes(places_.output);
     const char* input = places_.from.At(frame) + piece.input * bytes;
     ConvTile tile{};
     tile.input_row_bytes = input_row_ * bytes;
+    tile.input_col_vectors = shape_.stride[1];
     tile.output = frame.buffers[places_.buffer] + piece.output * bytes;
     tile.output_row_bytes = places_.output.RowStride() * bytes;
     tile.output_channel_bytes = places_.output.ChannelStride() * bytes;
@@ -164,21 +164,21 @@ class Conv final : public Operation {
       tile.mask = reinterpret_cast<const char*>(mask_.data()) + piece.mask * bytes;
     tile.mask_row_bytes = places_.output.tile_w * bytes;
     tile.activation = IsClamp(activation_) ? activation_ : Activation::kNone;
-    for (const Segment& segment : parts_[part]) {
-      tile.packed = segment.View(bias_.data());
-      tile.input = input + segment.base * bytes;
-      piece.kernels[WidthIndex(segment.block_rows)](tile);
+    tile.prefetch = prefetch_;
+    for (const Segment* segment : part.segments) {
+      tile.packed = segment->View(bias_.data());
+      tile.input = input + segment->base * bytes;
+      piece.kernels[WidthIndex(segment->block_rows)](tile);
     }
-    if (!IsClamp(activation_)) Activate(tile, piece, static_cast<int64_t>(part) * part_rows_);
+    if (!IsClamp(activation_)) Activate(tile, piece, part);
   }
 
   // Too much code for every kernel: over the tile again, while it is in the cache.
-  void Activate(const ConvTile& tile, const Piece& piece, int64_t first) const {
+  void Activate(const ConvTile& tile, const Piece& piece, const Part& part) const {
     ElementwiseTask task{};
-    const int64_t channels = std::min(part_rows_, places_.output.channels - first);
-    task.region = {channels, piece.rows, piece.cols};
-    task.output = {tile.output + first * tile.output_channel_bytes, places_.output.ChannelStride(),
-                   places_.output.RowStride()};
+    task.region = {part.rows, piece.rows, piece.cols};
+    task.output = {tile.output + part.first * tile.output_channel_bytes,
+                   places_.output.ChannelStride(), places_.output.RowStride()};
     task.a = {task.output.data, task.output.channel_stride, task.output.row_stride};
     task.mask = tile.mask;
     task.mask_row_stride = places_.output.tile_w;
@@ -191,10 +191,11 @@ class Conv final : public Operation {
   const std::vector<int32_t> mask_;
   const Activation activation_;
   ConvShape shape_;
-  int64_t input_row_ = 0, part_rows_ = 0, work_ = 0;
+  int64_t input_row_ = 0, work_ = 0;
+  bool prefetch_ = false;
   void (*activate_)(const ElementwiseTask&) = nullptr;
   std::vector<Piece> pieces_;
-  std::vector<std::vector<Segment>> parts_;
+  Parts rows_;
 };
 
 }  // namespace

@@ -2,6 +2,9 @@
 
 #include <cstdint>
 #include <cstring>
+#if defined(__linux__)
+#include <unistd.h>
+#endif
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
 #endif
@@ -46,6 +49,15 @@ std::string Name() { return kUnknown; }
 const std::string& CpuName() {
   static const std::string name = Name();
   return name;
+}
+
+int64_t L1Bytes() {
+#if defined(_SC_LEVEL1_DCACHE_SIZE)
+  static const int64_t bytes = sysconf(_SC_LEVEL1_DCACHE_SIZE);
+  // Some virtual machines report nonsense.
+  if (bytes >= 16 * 1024 && bytes <= 256 * 1024) return bytes;
+#endif
+  return 32 * 1024;
 }
 
 }  // namespace sparseprune

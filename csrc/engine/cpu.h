@@ -1,6 +1,7 @@
 // Which CPU this is.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 namespace sparseprune {
@@ -9,5 +10,8 @@ namespace sparseprune {
 // machines hide the number in the brand, so family and model tell generations apart. "unknown"
 // where the CPU does not tell. One line of printable ASCII.
 const std::string& CpuName();
+
+// Of one core's first-level data cache; 32 KB where the system does not tell.
+int64_t L1Bytes();
 
 }  // namespace sparseprune

@@ -77,7 +77,7 @@ void AddTiles(const ConvShape& shape, const KernelTable& kernels, const Tuning& 
               LayerReport& report) {
   const auto same = [](const TileChoice& a, const TileChoice& b) {
     return a.rows == b.rows && a.cols == b.cols && a.block_channels == b.block_channels &&
-           a.part_rows == b.part_rows;
+           a.part_rows == b.part_rows && a.prefetch == b.prefetch;
   };
   report.block_rows = shape.block_rows;
   if (shape.kept > 0)

@@ -57,6 +57,7 @@ class Packer {
     }
     for (Groups& groups : made)
       if (!groups.groups.empty()) Emit(groups, range.base);
+    ++ranges_;
   }
 
   // A row without any weight still gets its bias.
@@ -80,7 +81,7 @@ class Packer {
     std::stable_sort(
         groups.groups.begin(), groups.groups.end(),
         [](const Group& a, const Group& b) { return a.end - a.begin < b.end - b.begin; });
-    Segment segment{groups.width, base, {}, {}, {}, {}};
+    Segment segment{groups.width, base, ranges_, {}, {}, {}, {}};
     segment.offsets.reserve(groups.taps.size());
     segment.weights.reserve(groups.taps.size() * groups.width);
     for (const Group& group : groups.groups) {
@@ -119,6 +120,7 @@ class Packer {
   const WeightMatrix& matrix_;
   const std::vector<int64_t>& offsets_;
   const int64_t first_, last_;
+  size_t ranges_ = 0;
   std::vector<Segment> segments_;
 };
 

@@ -31,6 +31,7 @@ struct TapRange {
 struct Segment {
   int block_rows;
   int64_t base;
+  size_t range;  // which tap range
   std::vector<uint16_t> offsets;
   std::vector<float> weights;
   std::vector<int32_t> counts;

@@ -20,10 +20,11 @@ struct ConvShape {
   int64_t groups = 1;
 };
 
-// A register tile, how many input channels stream through it at a time, and how many output
-// channels it makes before it moves on to the next ones.
+// A register tile, how many input channels stream through it at a time, how many output channels
+// (about) it makes before it moves on to the next ones, and whether outputs are prefetched.
 struct TileChoice {
   int64_t rows, cols, block_channels, part_rows;
+  bool prefetch = false;
 };
 
 // By TuningKey; a layer that is not in it takes the best tile of the cost model (tiles.cpp).

@@ -39,18 +39,19 @@ bool Take(std::string_view& text, int64_t& number) {
 std::string FormatChoice(const TileChoice& tile) {
   return "tile=" + std::to_string(tile.rows) + 'x' + std::to_string(tile.cols) +
          " channels=" + std::to_string(tile.block_channels) +
-         " rows=" + std::to_string(tile.part_rows);
+         " rows=" + std::to_string(tile.part_rows) + (tile.prefetch ? " prefetch" : "");
 }
 
 bool ParseChoice(std::string_view text, TileChoice& tile) {
   return Take(text, "tile=") && Take(text, tile.rows) && Take(text, "x") && Take(text, tile.cols) &&
          Take(text, " channels=") && Take(text, tile.block_channels) && Take(text, " rows=") &&
-         Take(text, tile.part_rows) && text.empty();
+         Take(text, tile.part_rows) &&
+         (text.empty() || (tile.prefetch = Take(text, " prefetch") && text.empty()));
 }
 
 void ParseLine(std::string_view line, Tuning& tuning) {
   const size_t equals = line.rfind(kEquals);
-  TileChoice tile;
+  TileChoice tile{};
   if (line.size() > kMostLine || equals == std::string_view::npos || equals == 0) return;
   if (ParseChoice(line.substr(equals + kEquals.size()), tile))
     tuning.insert_or_assign(std::string(line.substr(0, equals)), tile);

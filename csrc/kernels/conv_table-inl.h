@@ -17,19 +17,22 @@ ConvKernel PickCols(int64_t cols) {
   }
 }
 
-// Up to 8 columns at stride 1 and 4 at stride 2, where most maps are small.
+// Up to 8 columns at stride 1 and 4 at stride 2, where most maps are small. Other strides are
+// rare and known only at run time: up to 4 columns of one or two rows, not to compile twice as
+// long.
 template <int BR, int S>
 ConvKernel PickRows(int64_t rows, int64_t cols) {
   constexpr int kCols = S == 1 ? 8 : 4;
+  if (S == 0 && rows > 2) return nullptr;
   switch (rows) {
     case 1:
       return PickCols<BR, S, 1, kCols>(cols);
     case 2:
       return PickCols<BR, S, 2, kCols>(cols);
     case 3:
-      return PickCols<BR, S, 3, kCols>(cols);
+      return PickCols<BR, S, S == 0 ? 2 : 3, kCols>(cols);
     case 4:
-      return PickCols<BR, S, 4, kCols>(cols);
+      return PickCols<BR, S, S == 0 ? 2 : 4, kCols>(cols);
   }
   return nullptr;
 }
@@ -38,7 +41,7 @@ ConvKernel PickRows(int64_t rows, int64_t cols) {
 template <int BR>
 ConvKernel PickStride(int64_t stride, int64_t rows, int64_t cols) {
   if (stride == 1 || cols == 1) return PickRows<BR, 1>(rows, cols);
-  return stride == 2 ? PickRows<BR, 2>(rows, cols) : nullptr;
+  return stride == 2 ? PickRows<BR, 2>(rows, cols) : PickRows<BR, 0>(rows, cols);
 }
 
 ConvKernel PickConv(int block_rows, int64_t stride, int64_t rows, int64_t cols) {

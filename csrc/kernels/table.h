@@ -30,7 +30,7 @@ struct PackedRows {
 struct ConvTile {
   PackedRows packed;
   const char* input;  // the segment's base for the first output vector
-  int64_t input_row_bytes;
+  int64_t input_row_bytes, input_col_vectors;
   char* output;
   int64_t output_row_bytes, output_channel_bytes;
   const char* residual;  // null: none
@@ -38,6 +38,7 @@ struct ConvTile {
   const char* mask;  // null: every lane is inside the image
   int64_t mask_row_bytes;
   Activation activation;  // a clamp
+  bool prefetch;  // the outputs and residuals of rows to come
 };
 using ConvKernel = void (*)(const ConvTile&);
 

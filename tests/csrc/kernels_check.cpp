@@ -71,6 +71,8 @@ void CheckKernel(const KernelTable& kernels, int block, int64_t stride, int64_t 
   const WeightMatrix matrix{weight, channels, 12};
   ConvTile tile{};
   tile.input_row_bytes = stride * pitch * bytes;
+  tile.input_col_vectors = stride;
+  tile.prefetch = true;
   tile.output = output.bytes();
   tile.output_row_bytes = tile.residual_row_bytes = cols * bytes;
   tile.output_channel_bytes = tile.residual_channel_bytes = rows * cols * bytes;

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sparseprune import _cpu
 
-CHOICE = re.compile(r" = tile=(\d+)x(\d+) channels=(\d+) rows=(\d+)")
+CHOICE = re.compile(r" = tile=(\d+)x(\d+) channels=(\d+) rows=(\d+)( prefetch)?")
 PAD = {"pad_begin": (1, 1), "pad_end": (1, 1)}
 
 
