@@ -27,6 +27,12 @@ def resolve_isa(isa: str = "") -> str:
 def lanes(isa: str = "") -> int:
     """Floats in one vector of the instruction set."""
 
+def probe(isa: str = "") -> float:
+    """Seconds of a fixed loop of loads and multiply-adds, about 1e-4; more on a busy machine.
+
+    Raises ValueError as `resolve_isa`.
+    """
+
 class Node:
     """One operation of a network."""
 
@@ -137,11 +143,14 @@ class Program:
         inputs: Sequence[int],
         outputs: Sequence[int],
         isa: str = "",
+        tuning: str = "",
         *,
         channels_last_inputs: Sequence[bool] = (),
         channels_last_outputs: Sequence[bool] = (),
     ) -> None:
-        """`channels_last_*`: which maps are N x H x W x C outside, by position; missing: none.
+        """`tuning` is text that `tune` gave; what is of another CPU or does not fit is ignored.
+
+        `channels_last_*`: which maps are N x H x W x C outside, by position; missing: none.
 
         Raises:
             ValueError: naming the node that is wrong.
@@ -154,3 +163,14 @@ class Program:
         self, inputs: Sequence[_Floats], outputs: Sequence[_Floats], *, threads: int = 1
     ) -> None:
         """Fills `outputs`; the GIL is released, and any number of threads may run at once."""
+
+    def tune(self, inputs: Sequence[Sequence[int]], seconds: float) -> str:
+        """Times tiles of the layers that have none in the tuning yet, for about `seconds`.
+
+        It runs with the fastest from then on. Returns `tuning`. Answers with and without differ
+        only as float32 sums in another order do. ValueError as for `output_shapes`.
+        """
+
+    @property
+    def tuning(self) -> str:
+        """What it was given and what `tune` found, as text for the constructor."""

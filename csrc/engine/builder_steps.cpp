@@ -86,9 +86,20 @@ void PlanBuilder::AddPool(const Step& step, size_t index) {
 
 void PlanBuilder::AddResize(const Step& step, size_t index) {
   const Copy input = Read(step.input, layouts_.wanted[index]);
+  const Layout& output = layouts_.made[step.output];
+  Layout parts = PartsOf(layouts_.made[step.input], output);
+  if (step.node->resize == Resize::kBilinear && parts.lanes > 0 && !mode_.images_in_lanes) {
+    // The smaller map is gathered once, instead of four times for each position of the larger.
+    parts.halo = {1, 1, 1, 1};
+    const Source copy{NewBuffer(parts), -1};
+    Emit(MakeEdgeCopy(kernels_, input.layout, input.source, parts, copy.buffer), {input.source},
+         copy.buffer);
+    const int buffer = Make(step.output);
+    Emit(MakeBilinearInLanes(kernels_, parts, copy, output, buffer), {copy}, buffer);
+    return;
+  }
   const int buffer = Make(step.output);
-  Emit(MakeResize(kernels_, step.node->resize, input.layout, input.source,
-                  layouts_.made[step.output], buffer),
+  Emit(MakeResize(kernels_, step.node->resize, input.layout, input.source, output, buffer),
        {input.source}, buffer);
 }
 

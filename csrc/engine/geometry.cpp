@@ -39,20 +39,24 @@ Want WantedInput(const Step& step, const Layout& input, const Layout& output, bo
   return want;
 }
 
-Want ResizedInput(const Node& node, const Layout& input, const Layout& output) {
-  Want want{input, 0};
-  Layout& layout = want.layout;
+Layout PartsOf(const Layout& input, const Layout& output) {
+  Layout layout = input;
   layout.flat = false;
   layout.halo = {};
   layout.lanes = output.lanes;
   layout.grid = output.grid;
   layout.tile_h = output.tile_h * input.height / output.height;
   layout.tile_w = output.tile_w * input.width / output.width;
-  const bool whole = output.height % input.height == 0 && output.width % input.width == 0;
   const bool aligned = layout.tile_h * output.height == output.tile_h * input.height &&
                        layout.tile_w * output.width == output.tile_w * input.width;
-  if (!output.LanesAreImages() && (node.resize != Resize::kNearest || !whole || !aligned))
-    layout.lanes = 0;
+  if (!output.LanesAreImages() && !aligned) layout.lanes = 0;
+  return layout;
+}
+
+Want ResizedInput(const Node& node, const Layout& input, const Layout& output) {
+  Want want{PartsOf(input, output), 0};
+  // Blending reads beyond the tiles.
+  if (!output.LanesAreImages() && node.resize != Resize::kNearest) want.layout.lanes = 0;
   return want;
 }
 

@@ -20,8 +20,11 @@ Layout Extents(const Shape& shape, const Mode& mode);
 // The input layout with which `step` (kConv, kLinear or pooling) makes `output`.
 Want WantedInput(const Step& step, const Layout& input, const Layout& output, bool non_negative);
 
-// The input layout with which kResize makes `output` without moving anything between lanes; any
-// layout (lanes 0) where there is none.
+// The tiles of `input` of which every lane can make its part of the resized `output`; lanes 0
+// where there are none.
+Layout PartsOf(const Layout& input, const Layout& output);
+
+// The input layout with which kResize makes `output`; any (lanes 0) where values change lanes.
 Want ResizedInput(const Node& node, const Layout& input, const Layout& output);
 
 // Whether windows of one position leave rows or columns out.

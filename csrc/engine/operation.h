@@ -77,6 +77,11 @@ OperationPtr MakeSoftmax(const KernelTable& kernels, const Layout& input, Source
                          const Layout& output, int buffer);
 OperationPtr MakeResize(const KernelTable& kernels, Resize mode, const Layout& input, Source from,
                         const Layout& output, int buffer);
+// kBilinear from tiles with one repeated position around them, as MakeEdgeCopy makes them.
+OperationPtr MakeBilinearInLanes(const KernelTable& kernels, const Layout& input, Source from,
+                                 const Layout& output, int buffer);
+OperationPtr MakeEdgeCopy(const KernelTable& kernels, const Layout& input, Source from,
+                          const Layout& output, int buffer);
 OperationPtr MakeHalo(const KernelTable& kernels, const Layout& layout, int buffer);
 // `from` and `to` hold the same map, or `to` is its flattened vector.
 OperationPtr MakeCopy(const KernelTable& kernels, const Layout& from, Source source,

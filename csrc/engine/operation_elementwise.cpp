@@ -1,3 +1,4 @@
+#include "engine/channels.h"
 #include "engine/operation.h"
 
 namespace sparseprune {
@@ -15,47 +16,61 @@ class Elementwise final : public Operation {
     // What lies outside the map must stay zero.
     if (!places.output.flat && (epilogue.scale != nullptr || !IsClamp(epilogue.activation)))
       mask_ = places.output.Mask();
+    region_ = RegionOf(places.output);
+    if (IsOneRow()) region_ = {region_.channels, 1, region_.rows * region_.cols};
   }
 
   void Run(const Frame& frame) const noexcept override {
-    const char* a = places_.from.At(frame);
-    const char* b = places_.two ? places_.other_from.At(frame) : nullptr;
-    char* out = frame.buffers[places_.buffer];
-    if (places_.output.flat)
-      RunFlat(a, b, out);
-    else
-      RunLanes(a, b, out);
+    if (places_.output.flat) {
+      RunFlat(frame);
+      return;
+    }
+    const auto body = [&](int64_t first, int64_t count) { RunChannels(frame, first, count); };
+    ForChannels(frame, region_.channels, region_.rows * region_.cols, body);
   }
 
  private:
-  void RunLanes(const char* a, const char* b, char* out) const {
+  // Without halos a channel is one long row, which small tiles gain from.
+  bool IsOneRow() const {
+    const auto bare = [](const Layout& layout) { return layout.RowStride() == layout.tile_w; };
+    return bare(places_.input) && bare(places_.output) && (!places_.two || bare(places_.other));
+  }
+
+  void RunChannels(const Frame& frame, int64_t first, int64_t count) const {
     ElementwiseTask task{};
-    task.region = RegionOf(places_.output);
-    task.a = ViewOf(places_.input, a);
-    if (b != nullptr) task.b = ViewOf(places_.other, b);
-    SetScale(task);
-    task.output = ViewOf(places_.output, out);
+    task.region = {count, region_.rows, region_.cols};
+    task.a = Skip(ViewOf(places_.input, places_.from.At(frame)), first);
+    if (places_.two) task.b = Skip(ViewOf(places_.other, places_.other_from.At(frame)), first);
+    if (!scale_.empty()) {
+      task.scale = scale_.data() + first;
+      task.shift = shift_.data() + first;
+    }
+    task.output = Skip(ViewOf(places_.output, frame.buffers[places_.buffer]), first);
     task.mask = MaskData(mask_);
     task.mask_row_stride = places_.output.tile_w;
     task.activation = epilogue_.activation;
     kernels_.elementwise(task);
   }
 
-  void RunFlat(const char* a, const char* b, char* out) const {
-    ElementwiseFlatTask task{};
-    task.count = places_.output.channels * places_.output.height * places_.output.width;
-    task.a = reinterpret_cast<const float*>(a);
-    task.b = reinterpret_cast<const float*>(b);
-    SetScale(task);
-    task.output = reinterpret_cast<float*>(out);
-    task.activation = epilogue_.activation;
-    kernels_.elementwise_flat(task);
+  template <typename View>
+  View Skip(View view, int64_t channels) const {
+    view.data += channels * view.channel_stride * VectorBytes(places_.output);
+    return view;
   }
 
-  template <typename Task>
-  void SetScale(Task& task) const {
-    task.scale = scale_.empty() ? nullptr : scale_.data();
-    task.shift = scale_.empty() ? nullptr : shift_.data();
+  void RunFlat(const Frame& frame) const {
+    const auto floats = [](const char* data) { return reinterpret_cast<const float*>(data); };
+    ElementwiseFlatTask task{};
+    task.count = places_.output.channels * places_.output.height * places_.output.width;
+    task.a = floats(places_.from.At(frame));
+    if (places_.two) task.b = floats(places_.other_from.At(frame));
+    if (!scale_.empty()) {
+      task.scale = scale_.data();
+      task.shift = shift_.data();
+    }
+    task.output = reinterpret_cast<float*>(frame.buffers[places_.buffer]);
+    task.activation = epilogue_.activation;
+    kernels_.elementwise_flat(task);
   }
 
   const KernelTable& kernels_;
@@ -63,6 +78,7 @@ class Elementwise final : public Operation {
   const Epilogue epilogue_;
   std::vector<float> scale_, shift_;
   std::vector<int32_t> mask_;
+  Region region_;
 };
 
 }  // namespace

@@ -61,6 +61,10 @@ void Plan::GiveBack(WorkspacePtr workspace) const noexcept {
   if (idle_.size() < kMostIdle) idle_.push_back(std::move(workspace));
 }
 
+void Plan::Swap(size_t index, Plan& other) noexcept {
+  operations_[index].swap(other.operations_[index]);
+}
+
 void Plan::Run(Frame frame, const Workspace& workspace) const noexcept {
   frame.buffers = workspace.buffers();
   for (const OperationPtr& operation : operations_) operation->Run(frame);

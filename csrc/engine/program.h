@@ -9,6 +9,7 @@
 
 #include "engine/graph.h"
 #include "engine/parallel.h"
+#include "engine/tuning.h"
 
 namespace sparseprune {
 
@@ -23,11 +24,12 @@ using OutputAllocator = std::function<float*(size_t index, const Shape& shape)>;
 class Program {
  public:
   // Throws InvalidGraph. `isa` is "", for the best this CPU has, or a name of AvailableIsas() in
-  // isa.h.
-  explicit Program(Graph graph, const std::string& isa = "");
+  // isa.h. Entries of `tuning` that do not fit are ignored.
+  explicit Program(Graph graph, const std::string& isa = "", Tuning tuning = {});
   ~Program();
 
   size_t output_count() const;
+  const char* isa() const;
 
   // Throws InvalidGraph when a shape does not fit (the node and both shapes are named).
   std::vector<Shape> OutputShapes(const std::vector<Shape>& inputs) const;
@@ -35,6 +37,14 @@ class Program {
   // Any number of threads may call Run at once. Throws InvalidGraph or std::bad_alloc.
   void Run(const std::vector<TensorView>& inputs, const OutputAllocator& outputs,
            Parallel& parallel) const;
+
+  // Times tiles of the layers that have none in the tuning yet, for about `seconds` (at most an
+  // hour) on this thread, and runs with the fastest from then on. Returns the tuning of all layers
+  // for these shapes. Others may call Run meanwhile. Throws InvalidGraph or std::bad_alloc.
+  Tuning Tune(const std::vector<Shape>& inputs, double seconds);
+
+  // What it was given and what Tune found.
+  Tuning tuning() const;
 
  private:
   struct State;

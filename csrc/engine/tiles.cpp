@@ -48,6 +48,13 @@ bool HasKernels(const ConvShape& s, const KernelTable& kernels, int64_t rows, in
   return kernels.conv(1, s.stride[1], rows, cols) != nullptr;
 }
 
+// A tuning may come from a stranger's file.
+bool Fits(const ConvShape& s, const KernelTable& kernels, const TileChoice& tile) {
+  return tile.rows <= s.rows && tile.cols <= s.cols && tile.block_channels <= s.in_channels &&
+         tile.rows >= 1 && tile.cols >= 1 && tile.block_channels >= 1 &&
+         kernels.conv(s.block_rows, s.stride[1], tile.rows, tile.cols) != nullptr;
+}
+
 }  // namespace
 
 // The pieces are as equal as they can be, so their average size stands for all.
@@ -83,8 +90,8 @@ std::vector<TileChoice> RankTiles(const ConvShape& shape, const KernelTable& ker
 
 TileChoice ChooseTile(const ConvShape& shape, const KernelTable& kernels, const Tuning& tuning) {
   const auto known = tuning.find(TuningKey(shape));
-  if (known == tuning.end()) return RankTiles(shape, kernels).front();
-  return known->second;
+  const bool usable = known != tuning.end() && Fits(shape, kernels, known->second);
+  return usable ? known->second : RankTiles(shape, kernels).front();
 }
 
 }  // namespace sparseprune

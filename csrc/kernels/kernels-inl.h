@@ -20,6 +20,7 @@ namespace {
 #include "kernels/softmax-inl.h"
 #include "kernels/resize-inl.h"
 #include "kernels/pool-inl.h"
+#include "kernels/probe-inl.h"
 // clang-format on
 
 bool Supported() { return SP_SUPPORTED; }
@@ -27,11 +28,11 @@ bool Supported() { return SP_SUPPORTED; }
 }  // namespace
 
 extern const KernelTable kKernels;
-const KernelTable kKernels = {SP_TEXT(SP_ISA), kLanes,           &Supported,     &PickConv,
-                              &Gemv,           &GemvPanel,       &MaxPool,       &Average,
-                              &Elementwise,    &ElementwiseFlat, &Interleave,    &Deinterleave,
-                              &Merge,          &Shuffle,         &AveragePool,   &Softmax,
-                              &SoftmaxFlat,    &Blend,           &BlendGathered, &Pick};
+const KernelTable kKernels = {
+    SP_TEXT(SP_ISA), kLanes,   &Supported,   &PickConv,        &Gemv,        &GemvPanel,
+    &MaxPool,        &Average, &Elementwise, &ElementwiseFlat, &Interleave,  &Deinterleave,
+    &Merge,          &Shuffle, &AveragePool, &Softmax,         &SoftmaxFlat, &Blend,
+    &BlendGathered,  &Pick,    &Probe};
 
 }  // namespace SP_ISA
 }  // namespace sparseprune

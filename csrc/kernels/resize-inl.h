@@ -20,6 +20,7 @@ void Blend(const BlendTask& t) {
       Vec sum = {};
       SP_UNROLL for (int i = 0; i < 4; ++i) sum +=
           Splat(t.weights[4 * v + i]) * At(from, t.from[4 * v + i]);
+      if (t.mask != nullptr) sum = Masked(sum, t.mask + v * kVectorBytes);
       At(to, t.to[v]) = sum;
     }
   }

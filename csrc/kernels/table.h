@@ -183,6 +183,7 @@ struct BlendTask {
   char* output;
   int64_t output_channel_stride;
   const int32_t* to;
+  const char* mask;  // of blend alone: null or `count` vectors
 };
 
 struct KernelTable {
@@ -208,6 +209,8 @@ struct KernelTable {
   void (*blend)(const BlendTask&);           // `from`: in vectors, one for all lanes
   void (*blend_gathered)(const BlendTask&);  // `from`: in floats, one per lane; negative: zero
   void (*pick)(const PickTask&);
+  // `passes` times over `vectors` vectors at `data`; writes 8 vectors to `sums`.
+  void (*probe)(const char* data, int64_t vectors, int64_t passes, char* sums);
 };
 
 // Of the instruction sets this CPU can run, best first; the baseline is always among them.

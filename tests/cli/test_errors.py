@@ -88,6 +88,8 @@ def test_a_checkpoint_that_does_not_fit_its_model(tmp_path):
     path = tmp_path / "odd.safetensors"
     spec = {"name": "resnet8", "options": {}, "input_shape": [1, 28, 28], "classes": 10}
     checkpoint.save(path, checkpoint.Checkpoint(spec, {"fc.weight": torch.ones(3, 3)}, {}))
+    stderr = fails("export", path, "-o", tmp_path / "y.onnx", "--tune", "soon")
+    assert "--tune: expected seconds, 'full' or 'none', got 'soon'" in stderr
     stderr = fails("export", path, "-o", tmp_path / "y.onnx")
     assert "expected" in stderr
     assert "Error" not in stderr
