@@ -13,6 +13,7 @@ import argparse
 import os
 import sys
 import tempfile
+from importlib import metadata
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,7 +42,8 @@ def main() -> None:
     from sparseprune import environment, records
 
     torch.set_num_threads(options.threads)
-    head = {"machine": environment.machine(), "versions": environment.versions()}
+    versions = {**environment.versions(), "openvino": installed("openvino")}
+    head = {"machine": environment.machine(), "versions": versions}
     rows: list[Row] = [{"kind": "run", "isa": options.isa, "threads": options.threads, **head}]
     rows += measured(options)
     print(table.text(rows))
@@ -91,6 +93,14 @@ def measured(options: argparse.Namespace) -> "list[Row]":
                 show(network.name, "loading in fresh processes")
                 rows += footprints(built, options.threads)
     return rows
+
+
+def installed(package: str) -> str | None:
+    """Its version, if it is."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def show(place: str, text: str) -> None:

@@ -1,7 +1,7 @@
 """The CPU suite: which networks, at which zeros, against whom; rows of one case."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import goals
 from check import Gate
@@ -84,7 +84,7 @@ class Bench:
 
     def rows(self, rounds: int, progress: Progress) -> list[Row]:
         """The base's row, then one for each contestant, those that cannot run included."""
-        base, others = self._base(), list(self._contestants())
+        base, others = self.base(), list(self.contestants())
         ready, missing = {}, []
         for one in (base, *others):
             progress(f"checking {one.name}")
@@ -111,21 +111,22 @@ class Bench:
             "case": name,
             "peer": one.peer,
             "zeros": one.zeros.name,
-            "base": self._base().peer,
+            "base": self.base().peer,
             "goal": goal,
             **shared,
         }
 
-    def _base(self) -> Contestant:
-        """ONNX Runtime cannot be kept from AVX-512, torch can: see run.py."""
+    def base(self) -> Contestant:
+        """ONNX Runtime cannot be kept from AVX-512; torch, and OpenVINO, can: see run.py."""
         if self.isa == "avx2":
             return Contestant("torch", DENSE, torch_eager.dense)
         return Contestant("onnxruntime", DENSE, ort.dense)
 
-    def _contestants(self) -> Iterator[Contestant]:
+    def contestants(self) -> Iterator[Contestant]:
         pruned = [Contestant("sparseprune", zeros, ort.sparse) for zeros in self.case.zeros]
         if self.isa == "avx2":
             yield from pruned
+            yield Contestant("openvino-f32", DENSE, openvino_cpu.float32)
             return
         yield Contestant("sparseprune", DENSE, ort.sparse)
         yield from pruned
@@ -167,26 +168,30 @@ def two_threads(built: Built, rounds: int, progress: Progress) -> Row:
     contest = Contest(peers[0].call, {"two": peers[1].call}, settle=True)
     contest.run(rounds, lambda done: progress(f"round {done} of {rounds}"))
     name = {"kind": "timing", "case": f"{built.network.name}-b1-two-threads", "peer": "sparseprune"}
-    rest = {"zeros": zeros.name, "base": "one thread", "goal": goals.TWO_THREADS, "batch": 1}
+    rest = {
+        "zeros": zeros.name,
+        "base": "one thread",
+        "goal": goals.TWO_THREADS,
+        "batch": 1,
+        "isa": "best",
+    }
     return {**name, **rest, "threads": 2, "bound_used": used, **contest.row("two")}
 
 
 def footprints(built: Built, threads: int) -> list[Row]:
     """What a fresh process pays for the dense file and for the one with 90 % zeros."""
-    rows: list[Row] = []
-    shape = (1, *built.network.shape)
-    for zeros, peer, provider in (
-        (DENSE, "onnxruntime", "cpu"),
-        (Zeros(90), "sparseprune", "auto"),
-    ):
-        path = built.path(zeros)
-        # The median of three: a process start is at the mercy of the disk and the machine.
-        found = [measure.memory(path, shape, threads=threads, provider=provider) for _ in "abc"]
-        cost = sorted(found, key=lambda cost: cost.load_ms + cost.first_ms)[1]
-        head = {"kind": "footprint", "case": built.network.name, "peer": peer, "zeros": zeros.name}
-        sizes = {"file_bytes": path.stat().st_size, "memory_bytes": cost.memory_bytes}
-        rows.append({**head, "load_ms": cost.load_ms, "first_ms": cost.first_ms, **sizes})
-    return rows
+    dense = _footprint(built, DENSE, "onnxruntime", "cpu", threads)
+    pruned = _footprint(built, Zeros(90), "sparseprune", "auto", threads)
+    return [dense, {**pruned, "dense_bytes": dense["memory_bytes"]}]
+
+
+def _footprint(built: Built, zeros: Zeros, peer: str, provider: str, threads: int) -> Row:
+    """The median of three: the start of a process is at the mercy of disk and machine."""
+    path, shape = built.path(zeros), (1, *built.network.shape)
+    found = [measure.memory(path, shape, threads=threads, provider=provider) for _ in range(3)]
+    cost = sorted(found, key=lambda cost: cost.load_ms + cost.first_ms)[1]
+    head = {"kind": "footprint", "case": built.network.name, "peer": peer, "zeros": zeros.name}
+    return {**head, "file_bytes": path.stat().st_size, **asdict(cost)}
 
 
 def selected(wanted: Sequence[str]) -> list[Case]:

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from itertools import groupby
 
-import goals
-
 from sparseprune.records import Row
 
 
@@ -52,8 +50,3 @@ def _footprint(row: Row) -> str:
     memory = row["memory_bytes"]
     grown = "?" if memory is None else f"{memory / 2**20:.0f} MiB"
     return f"load {row['load_ms']:.0f} ms, first call {row['first_ms']:.0f} ms, {grown}"
-
-
-def ready(row: Row) -> bool:
-    """Whether a footprint's load and first call keep within the goal."""
-    return bool(row["load_ms"] + row["first_ms"] <= goals.READY_MS)

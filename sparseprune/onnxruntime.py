@@ -108,6 +108,13 @@ def session(
         raise InputError(cause(name, error)) from error
 
 
+def quiet_options() -> "ort.SessionOptions":
+    """Session options under which errors are raised, and not also printed."""
+    options = _onnxruntime().SessionOptions()
+    options.log_severity_level = _FATAL
+    return options
+
+
 def assignment(session: "ort.InferenceSession") -> tuple[int, int] | None:
     """Count the graph's nodes: those our provider runs, and all of them.
 
@@ -177,8 +184,7 @@ def _check_tuning(seconds: object, cache: object) -> None:
 
 def _prepare(ort: Any, options: Any, threads: int | None) -> Any:
     if options is None:
-        options = ort.SessionOptions()
-        options.log_severity_level = _FATAL
+        options = quiet_options()
     if threads is not None:
         options.intra_op_num_threads = threads
     # What `assignment` reads; versions that do not know the key ignore it.

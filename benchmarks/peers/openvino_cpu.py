@@ -31,7 +31,7 @@ def _peer(job: Job, hints: dict[str, str]) -> Peer:
 
     def call() -> Floats:
         request.infer([job.batch], share_inputs=True)
-        return request.get_output_tensor(0).data  # type: ignore[no-any-return]
+        return request.get_output_tensor(0).data
 
     precision = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
     facts = {"version": metadata.version("openvino"), "precision": precision}

@@ -1,8 +1,9 @@
 #include <algorithm>
-#include <numeric>
 
 #include "engine/arithmetic.h"
 #include "engine/conv.h"
+#include "engine/mode.h"
+#include "engine/sliced_rows.h"
 
 namespace sparseprune {
 namespace {
@@ -10,61 +11,69 @@ namespace {
 class Gemv final : public Operation {
  public:
   Gemv(const KernelTable& kernels, const Step& step, Source from, int buffer)
-      : kernels_(kernels),
-        bias_(BiasOf(*step.node)),
-        from_(from),
+      : from_(from),
         buffer_(buffer),
+        in_features_(step.node->in_channels),
+        out_features_(step.node->out_channels),
         activation_(step.activation) {
     const WeightMatrix matrix = MatrixOf(*step.node);
-    const bool panels = 2 * CountBlocked(matrix, kernels.lanes, true) > CountKept(matrix);
-    Blocking blocking{{}, true};
-    if (panels) blocking.widths = {kernels.lanes};
-    std::vector<int64_t> offsets(static_cast<size_t>(matrix.taps));
-    std::iota(offsets.begin(), offsets.end(), 0);
-    const std::vector<TapRange> ranges = SplitTaps(offsets, matrix.taps);
+    slices_ = std::make_unique<Slices>(matrix, BiasOf(*step.node), kernels);
     work_ = CountKept(matrix);
-    const int64_t parts = std::max<int64_t>(work_ / kTaskWork, 1);
-    const int64_t rows = CeilDiv(CeilDiv(matrix.rows, parts), kernels.lanes) * kernels.lanes;
-    for (int64_t first = 0; first < matrix.rows; first += rows)
-      parts_.push_back(
-          Pack(matrix, offsets, ranges, first, std::min(first + rows, matrix.rows), blocking));
+    parts_ = slices_->Cut(std::max<int64_t>(work_ / kTaskWork, 1));
+    while (GemvKernel kernel = kernels.gemv(slices_->format(), most() + 1))
+      kernels_.push_back(kernel);
   }
 
   int64_t work() const override { return work_; }
 
-  void Run(const Frame& frame) const noexcept override {
-    struct Context {
-      const Gemv* self;
-      const Frame* frame;
-    } context{this, &frame};
-    const auto task = [](void* context, size_t i) {
-      const Context& c = *static_cast<const Context*>(context);
-      c.self->RunPart(*c.frame, c.self->parts_[i]);
+  void Run(const Frame& frame) const noexcept override { RunAll(&frame, 1); }
+
+  void RunAll(const Frame* frames, int64_t count) const noexcept override {
+    Vectors vectors{this, count, {}, {}};
+    for (int64_t i = 0; i < count; ++i) {
+      vectors.inputs[i] = reinterpret_cast<const float*>(from_.At(frames[i]));
+      vectors.outputs[i] = reinterpret_cast<float*>(frames[i].buffers[buffer_]);
+    }
+    const auto task = [](void* vectors, size_t i) {
+      const Vectors& v = *static_cast<const Vectors*>(vectors);
+      v.self->RunPart(v, v.self->parts_[i]);
     };
-    if (parts_.size() == 1 || frame.parallel->width() == 1)
-      for (size_t i = 0; i < parts_.size(); ++i) task(&context, i);
+    Parallel& parallel = *frames->parallel;
+    if (work_ * count < 2 * kTaskWork || parallel.width() == 1)
+      for (size_t i = 0; i < parts_.size(); ++i) task(&vectors, i);
     else
-      frame.parallel->For(parts_.size(), task, &context);
+      parallel.For(parts_.size(), task, &vectors);
   }
 
  private:
-  void RunPart(const Frame& frame, const std::vector<Segment>& part) const {
-    const float* input = reinterpret_cast<const float*>(from_.At(frame));
-    float* output = reinterpret_cast<float*>(frame.buffers[buffer_]);
-    for (const Segment& segment : part) {
-      const GemvTask task{segment.View(bias_.data()), input + segment.base, output,
-                          static_cast<int64_t>(bias_.size()), activation_};
-      (segment.block_rows == 1 ? kernels_.gemv : kernels_.gemv_panel)(task);
+  struct Vectors {
+    const Gemv* self;
+    int64_t count;
+    const float* inputs[kMostTogether];
+    float* outputs[kMostTogether];
+  };
+
+  int most() const { return static_cast<int>(kernels_.size()); }
+
+  // As many vectors at once as there are accumulators for, in shares as equal as they can be.
+  void RunPart(const Vectors& vectors, const SliceRange& part) const {
+    const int64_t shares = CeilDiv(vectors.count, most());
+    for (int64_t i = 0; i < shares; ++i) {
+      const int64_t first = i * vectors.count / shares, last = (i + 1) * vectors.count / shares;
+      kernels_[last - first - 1]({slices_->View(part), vectors.inputs + first,
+                                  vectors.outputs + first, in_features_, out_features_,
+                                  activation_});
     }
   }
 
-  const KernelTable& kernels_;
-  const std::vector<float> bias_;
   const Source from_;
   const int buffer_;
+  const int64_t in_features_, out_features_;
   const Activation activation_;
   int64_t work_;
-  std::vector<std::vector<Segment>> parts_;
+  std::unique_ptr<Slices> slices_;
+  std::vector<SliceRange> parts_;
+  std::vector<GemvKernel> kernels_;  // for one vector, for two ...
 };
 
 }  // namespace

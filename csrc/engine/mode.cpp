@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include "engine/arithmetic.h"
+#include "engine/conv.h"
 #include "engine/shapes.h"
 
 namespace sparseprune {
@@ -38,24 +40,92 @@ bool Addressable(const Graph& graph, const std::vector<Shape>& shapes, int64_t i
   });
 }
 
+// Cycles per weight that is kept, or of a dense layer, measured on layers of 768 x 3072: of an
+// image side by side with others, and of a pass with images in lanes and its groups.
+struct Speed {
+  double image, pass, group;
+};
+struct Speeds {
+  Speed sparse, dense;
+};
+Speeds SpeedsOf(int64_t lanes) {
+  if (lanes == 16) return {{0.33, 0.5, 1.5}, {0.083, 1, 1.1}};
+  if (lanes == 8) return {{1.2, 0.4, 1}, {0.27, 1.4, 0.6}};
+  return {{1.2, 0.45, 1}, {0.43, 0.9, 1}};
+}
+
+// Above this share of weights kept, panels of whole columns beat windows (engine/slices.cpp).
+constexpr double kDense = 0.5;
+
+// What the linear layers of a network of vectors take.
+class VectorCycles {
+ public:
+  VectorCycles(const Graph& graph, int64_t lanes) {
+    const Speeds speeds = SpeedsOf(lanes);
+    for (const Node& node : graph.nodes) {
+      if (node.op != Op::kLinear) continue;
+      const WeightMatrix matrix = MatrixOf(node);
+      const double kept = static_cast<double>(CountKept(matrix));
+      const double all = static_cast<double>(matrix.rows) * static_cast<double>(matrix.taps);
+      const bool dense = kept > kDense * all;
+      const Speed& speed = dense ? speeds.dense : speeds.sparse;
+      const double weights = dense ? all : kept;
+      image_ += weights * speed.image;
+      pass_ += weights * speed.pass;
+      group_ += weights * speed.group;
+    }
+  }
+
+  double Together(int64_t images) const { return image_ * static_cast<double>(images); }
+  double Pass(int64_t groups) const { return pass_ + group_ * static_cast<double>(groups); }
+
+ private:
+  double image_ = 0, pass_ = 0, group_ = 0;
+};
+
+BatchPlan VectorPlan(const Graph& graph, const std::vector<Shape>& shapes, int64_t batch,
+                     int64_t lanes) {
+  const VectorCycles cycles(graph, lanes);
+  BatchPlan best;
+  best.single_images = batch;
+  double fewest = cycles.Together(batch);
+  for (int64_t groups = 1; groups <= std::min(kMostGroups, CeilDiv(batch, lanes)); ++groups) {
+    const Mode mode{true, groups};
+    const int64_t pass = mode.Images(lanes);
+    if (!Addressable(graph, shapes, pass)) break;
+    const int64_t rest = batch % pass;
+    const bool fill = cycles.Pass(groups) <= cycles.Together(rest);  // a pass not full
+    const double taken = static_cast<double>(batch / pass) * cycles.Pass(groups) +
+                         (fill ? cycles.Pass(groups) : cycles.Together(rest));
+    if (taken >= fewest) continue;
+    fewest = taken;
+    best = {mode, fill ? batch : batch - rest, fill ? 0 : rest, 1};
+  }
+  const int64_t sets = CeilDiv(best.single_images, kMostTogether);
+  best.together = sets > 0 ? CeilDiv(best.single_images, sets) : 1;
+  return best;
+}
+
+BatchPlan MapPlan(const Graph& graph, const std::vector<Shape>& shapes, int64_t batch,
+                  int64_t lanes) {
+  BatchPlan plan;
+  plan.single_images = batch;
+  if (LargestLayer(graph, shapes) * lanes * 4 > kMostBytes) return plan;
+  if (!Addressable(graph, shapes, lanes)) return plan;
+  plan.many.images_in_lanes = true;
+  // A pass costs the same however few of its lanes are filled; a map spread over the lanes fills
+  // them better.
+  const int64_t rest = batch % lanes;
+  plan.single_images = rest > lanes / 2 ? 0 : rest;
+  plan.many_images = batch - plan.single_images;
+  return plan;
+}
+
 }  // namespace
 
 BatchPlan PlanBatch(const Graph& graph, const std::vector<Shape>& shapes, int64_t batch,
                     int64_t lanes) {
-  BatchPlan plan;
-  plan.single_images = batch;
-  const bool maps = HasMaps(graph, shapes);
-  if (maps && LargestLayer(graph, shapes) * lanes * 4 > kMostBytes) return plan;
-  if (!maps) plan.many.groups = std::clamp(CeilDiv(batch, lanes), int64_t{1}, kMostGroups);
-  plan.many.images_in_lanes = true;
-  const int64_t pass = plan.many.Images(lanes);
-  if (!Addressable(graph, shapes, pass)) return plan;
-  // A pass costs the same however few of its lanes are filled. A vector layer streams its weights
-  // once per pass, so two images already pay; a map spread over the lanes fills them better.
-  const int64_t rest = batch % pass, fewest = maps ? lanes / 2 : 1;
-  plan.single_images = rest > fewest ? 0 : rest;
-  plan.many_images = batch - plan.single_images;
-  return plan;
+  return (HasMaps(graph, shapes) ? MapPlan : VectorPlan)(graph, shapes, batch, lanes);
 }
 
 }  // namespace sparseprune

@@ -17,10 +17,15 @@ struct Mode {
   int64_t Images(int64_t lanes) const { return images_in_lanes ? lanes * groups : 1; }
 };
 
-// The modes for a batch, and how many images each takes: first `many`, then the rest one by one.
+// Images that go through a network of vectors side by side, each operation running them all before
+// the next: they share the stream of weights, and what they hold stays in L2.
+constexpr int64_t kMostTogether = 64;
+
+// The modes for a batch, and how many images each takes: first `many`, then the rest one by one, or
+// `together` at a time.
 struct BatchPlan {
   Mode many;
-  int64_t many_images = 0, single_images = 0;
+  int64_t many_images = 0, single_images = 0, together = 1;
 };
 
 // `shapes` holds the shape of every value (InferShapes).

@@ -36,6 +36,10 @@ class Operation {
  public:
   virtual ~Operation() = default;
   virtual void Run(const Frame& frame) const noexcept = 0;
+  // For several passes side by side.
+  virtual void RunAll(const Frame* frames, int64_t count) const noexcept {
+    for (int64_t i = 0; i < count; ++i) Run(frames[i]);
+  }
   // Multiply-adds of one pass, as far as they matter.
   virtual int64_t work() const { return 0; }
   // What its tiles were chosen for; null for all but convolutions.

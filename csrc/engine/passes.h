@@ -14,9 +14,14 @@ struct Batch {
   std::vector<int64_t> input_floats, output_floats;  // of one image
 };
 
-// Runs images [first, first + count), `pass` at a time: side by side where there are enough
-// passes, else each layer shared among the tasks. Throws std::bad_alloc.
-void RunPasses(const Plan& plan, const Batch& batch, int64_t first, int64_t count, int64_t pass,
-               Parallel& parallel);
+// How many images a pass takes, and how many passes run side by side.
+struct PassSize {
+  int64_t images = 1, together = 1;
+};
+
+// Runs images [first, first + count): sets of passes side by side on workers where there are enough
+// of them, else each layer shared among the tasks. Throws std::bad_alloc.
+void RunPasses(const Plan& plan, const Batch& batch, int64_t first, int64_t count,
+               const PassSize& size, Parallel& parallel);
 
 }  // namespace sparseprune

@@ -11,12 +11,13 @@
 
 namespace sparseprune {
 
-// The memory of one running pass. Freed by whoever holds it.
+// The memory of passes that run side by side. Freed by whoever holds it.
 class Workspace {
  public:
-  // `offsets`: of each buffer from the start. Throws std::bad_alloc.
-  Workspace(size_t bytes, const std::vector<size_t>& offsets);
-  char* const* buffers() const { return buffers_.data(); }
+  // `offsets`: of each buffer of a pass from its start. Throws std::bad_alloc.
+  Workspace(size_t bytes, const std::vector<size_t>& offsets, int64_t passes);
+  int64_t passes() const { return passes_; }
+  char* const* buffers(int64_t pass) const { return buffers_.data() + pass * count_; }
 
  private:
   struct Free {
@@ -24,6 +25,7 @@ class Workspace {
     void operator()(char* memory) const noexcept { ::operator delete(memory, alignment); }
   };
 
+  int64_t passes_, count_;
   std::unique_ptr<char, Free> memory_;
   std::vector<char*> buffers_;
 };
@@ -35,8 +37,8 @@ class Plan {
   Plan(const Graph& graph, const std::vector<Shape>& shapes, const Mode& mode,
        const KernelTable& kernels, const Tuning& tuning);
 
-  // A workspace nobody else uses, until it is given back.
-  WorkspacePtr Borrow() const;
+  // A workspace for at least so many passes that nobody else uses, until it is given back.
+  WorkspacePtr Borrow(int64_t passes) const;
   void GiveBack(WorkspacePtr workspace) const noexcept;
 
   const std::vector<OperationPtr>& operations() const { return operations_; }
@@ -47,8 +49,8 @@ class Plan {
   // Multiply-adds of one pass.
   int64_t work() const { return work_; }
 
-  // `frame.buffers` is set here.
-  void Run(Frame frame, const Workspace& workspace) const noexcept;
+  // Passes side by side; the buffers of the frames are set here.
+  void Run(Frame* frames, int64_t count, const Workspace& workspace) const noexcept;
 
  private:
   std::vector<OperationPtr> operations_;

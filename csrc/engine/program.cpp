@@ -54,9 +54,15 @@ void Program::Run(const std::vector<TensorView>& inputs, const OutputAllocator& 
     batch.outputs.push_back(outputs(i, prepared->outputs[i]));
   const BatchPlan& cut = prepared->batch;
   if (prepared->many != nullptr)
-    RunPasses(*prepared->many, batch, 0, cut.many_images, cut.many.Images(kernels.lanes), parallel);
+    RunPasses(*prepared->many, batch, 0, cut.many_images, {cut.many.Images(kernels.lanes), 1},
+              parallel);
   if (prepared->single != nullptr)
-    RunPasses(*prepared->single, batch, cut.many_images, cut.single_images, 1, parallel);
+    RunPasses(*prepared->single, batch, cut.many_images, cut.single_images, {1, cut.together},
+              parallel);
+}
+
+std::vector<LayerReport> Program::Describe(const std::vector<Shape>& inputs) const {
+  return sparseprune::Describe(state_->graph, inputs, *state_->kernels, tuning());
 }
 
 Tuning Program::Tune(const std::vector<Shape>& inputs, double seconds) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/describe.h"
 #include "engine/graph.h"
 #include "engine/parallel.h"
 #include "engine/tuning.h"
@@ -42,6 +43,9 @@ class Program {
   // hour) on this thread, and runs with the fastest from then on. Returns the tuning of all layers
   // for these shapes. Others may call Run meanwhile. Throws InvalidGraph or std::bad_alloc.
   Tuning Tune(const std::vector<Shape>& inputs, double seconds);
+
+  // How inputs of these shapes run. Throws InvalidGraph, or std::bad_alloc.
+  std::vector<LayerReport> Describe(const std::vector<Shape>& inputs) const;
 
   // What it was given and what Tune found.
   Tuning tuning() const;

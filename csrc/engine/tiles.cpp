@@ -50,9 +50,9 @@ bool HasKernels(const ConvShape& s, const KernelTable& kernels, int64_t rows, in
 
 // A tuning may come from a stranger's file.
 bool Fits(const ConvShape& s, const KernelTable& kernels, const TileChoice& tile) {
-  return tile.rows <= s.rows && tile.cols <= s.cols && tile.block_channels <= s.in_channels &&
-         tile.rows >= 1 && tile.cols >= 1 && tile.block_channels >= 1 &&
-         kernels.conv(s.block_rows, s.stride[1], tile.rows, tile.cols) != nullptr;
+  return tile.rows >= 1 && tile.rows <= s.rows && tile.cols >= 1 && tile.cols <= s.cols &&
+         tile.block_channels >= 1 && tile.block_channels <= s.in_channels && tile.part_rows >= 1 &&
+         tile.part_rows <= s.out_channels && HasKernels(s, kernels, tile.rows, tile.cols);
 }
 
 }  // namespace

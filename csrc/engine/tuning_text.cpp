@@ -14,8 +14,8 @@ namespace {
 // The number changes when kernels do, so that what was found with others is not taken for true.
 constexpr std::string_view kMagic = "sparseprune-tuning 1 ";
 constexpr std::string_view kEquals = " = ";
-// The longest key this engine makes has 170 characters: twelve numbers of ten digits.
-constexpr size_t kMostLine = 256;
+// The longest key this engine makes, fourteen numbers of ten digits, has 240 characters.
+constexpr size_t kMostLine = 320;
 
 std::string Header(const std::string& isa) {
   return std::string(kMagic) + isa + ' ' + CpuName() + '\n';
@@ -38,12 +38,14 @@ bool Take(std::string_view& text, int64_t& number) {
 
 std::string FormatChoice(const TileChoice& tile) {
   return "tile=" + std::to_string(tile.rows) + 'x' + std::to_string(tile.cols) +
-         " channels=" + std::to_string(tile.block_channels);
+         " channels=" + std::to_string(tile.block_channels) +
+         " rows=" + std::to_string(tile.part_rows);
 }
 
 bool ParseChoice(std::string_view text, TileChoice& tile) {
   return Take(text, "tile=") && Take(text, tile.rows) && Take(text, "x") && Take(text, tile.cols) &&
-         Take(text, " channels=") && Take(text, tile.block_channels) && text.empty();
+         Take(text, " channels=") && Take(text, tile.block_channels) && Take(text, " rows=") &&
+         Take(text, tile.part_rows) && text.empty();
 }
 
 void ParseLine(std::string_view line, Tuning& tuning) {

@@ -54,11 +54,16 @@ __attribute__((noinline)) void ActivateInMemory(Activation activation, Vec* valu
   }
 }
 
+// Any activation of `count` vectors.
+SP_INLINE void Activate(Activation activation, Vec* values, int count) {
+  if (IsClamp(activation))
+    Clamp(activation, values, count);
+  else
+    ActivateInMemory(activation, values, count);
+}
+
 SP_INLINE float Activated(Activation activation, float value) {
   Vec v = Splat(value);
-  if (IsClamp(activation))
-    Clamp(activation, &v, 1);
-  else
-    ActivateInMemory(activation, &v, 1);
+  Activate(activation, &v, 1);
   return v[0];
 }

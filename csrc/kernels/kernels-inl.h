@@ -12,6 +12,7 @@ namespace {
 #include "kernels/activation-inl.h"
 #include "kernels/conv-inl.h"
 #include "kernels/conv_table-inl.h"
+#include "kernels/lookup-inl.h"
 #include "kernels/gemv-inl.h"
 #include "kernels/layout-inl.h"
 #include "kernels/interleave-inl.h"
@@ -29,7 +30,7 @@ bool Supported() { return SP_SUPPORTED; }
 
 extern const KernelTable kKernels;
 const KernelTable kKernels = {
-    SP_TEXT(SP_ISA), kLanes,   &Supported,   &PickConv,        &Gemv,        &GemvPanel,
+    SP_TEXT(SP_ISA), kLanes,   &Supported,   &PickConv,        kWindow,      &PickGemv,
     &MaxPool,        &Average, &Elementwise, &ElementwiseFlat, &Interleave,  &Deinterleave,
     &Merge,          &Shuffle, &AveragePool, &Softmax,         &SoftmaxFlat, &Blend,
     &BlendGathered,  &Pick,    &Probe};

@@ -1,24 +1,19 @@
 // Moving vectors between layouts.
 
-using UnalignedVec = float __attribute__((vector_size(4 * SP_LANES), aligned(4), may_alias));
-
-SP_INLINE Vec Load(const float* from) { return *reinterpret_cast<const UnalignedVec*>(from); }
-SP_INLINE void Store(float* to, Vec v) { *reinterpret_cast<UnalignedVec*>(to) = v; }
-
 // Lanes of `x` in the order `from` where `keep` is set, `v` elsewhere.
 #if SP_LANES == 16
-struct Kept {
+struct KeptLanes {
   __mmask16 lanes;
-  explicit SP_INLINE Kept(IntVec keep)
+  explicit SP_INLINE KeptLanes(IntVec keep)
       : lanes(_mm512_movepi32_mask(reinterpret_cast<__m512i>(keep))) {}
   SP_INLINE Vec Take(Vec v, Vec x, IntVec from) const {
     return _mm512_mask_permutexvar_ps(v, lanes, reinterpret_cast<__m512i>(from), x);
   }
 };
 #else
-struct Kept {
+struct KeptLanes {
   IntVec lanes;
-  explicit SP_INLINE Kept(IntVec keep) : lanes(keep) {}
+  explicit SP_INLINE KeptLanes(IntVec keep) : lanes(keep) {}
   SP_INLINE Vec Take(Vec v, Vec x, IntVec from) const { return lanes ? Permute(x, from) : v; }
 };
 #endif
@@ -36,7 +31,7 @@ SP_INLINE void MergeOne(const MergeTask& t, int64_t v, int64_t channel) {
     IntVec from, keep;
     __builtin_memcpy(&from, order, sizeof from);
     __builtin_memcpy(&keep, order + kLanes, sizeof keep);
-    const Kept kept(keep);
+    const KeptLanes kept(keep);
     SP_UNROLL for (int b = 0; b < B; ++b) made[b] =
         kept.Take(made[b], Load(in + b * t.input_channel_floats + part.from), from);
   }

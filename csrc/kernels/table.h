@@ -41,14 +41,37 @@ struct ConvTile {
 };
 using ConvKernel = void (*)(const ConvTile&);
 
-// y = W x + b for one vector of inputs; offsets count floats.
+// Rows of a matrix in slices of `height` vectors of rows (engine/sliced_rows.h).
+//   kRows: one row and one weight a step, without lanes.
+//   kPanels: consecutive rows; a step is one column of them.
+//   kWindows: a lane holds `height` consecutive rows; a step is kWindowSlots columns for each lane,
+//     all from one window of inputs.
+enum class SliceKind { kRows, kPanels, kWindows };
+struct SliceFormat {
+  SliceKind kind;
+  int height;
+};
+struct PackedSlices {
+  const int32_t* steps;  // per slice
+  const int32_t* first;  // per step: the first input of its window, or its column
+  const uint8_t* index;  // kWindows, per slot and lane: its input, counted from the window's first
+  const float* weights;  // per slot: `height` vectors, zero where none is kept
+  const uint16_t* kept;  // per vector of weights: bit l is set where lane l holds one
+  const int32_t* rows;   // per slice: `height` vectors; past the last row where there is none
+  const float* bias;     // as the rows
+  int64_t slices;
+};
+constexpr int kWindowSlots = 4;
+
+// y = W x + b for a few vectors x.
 struct GemvTask {
-  PackedRows packed;
-  const float* input;
-  float* output;
-  int64_t out_features;
+  PackedSlices packed;
+  const float* const* inputs;  // per vector
+  float* const* outputs;
+  int64_t in_features, out_features;
   Activation activation;
 };
+using GemvKernel = void (*)(const GemvTask&);
 
 // Channels of vectors, for the kernels below.
 struct Region {
@@ -193,8 +216,10 @@ struct KernelTable {
   // The kernel for groups of `block_rows` rows and a tile of rows x cols output vectors whose
   // input columns lie `stride` vectors apart; null when there is none.
   ConvKernel (*conv)(int block_rows, int64_t stride, int64_t rows, int64_t cols);
-  void (*gemv)(const GemvTask&);        // groups of one row
-  void (*gemv_panel)(const GemvTask&);  // groups of `lanes` consecutive rows
+  int window;  // inputs in a window of gemv
+  // The kernel for `vectors` vectors at once; null when there is none. Every count below one that
+  // has a kernel has one too.
+  GemvKernel (*gemv)(SliceFormat format, int vectors);
   void (*max_pool)(const PoolTask&);
   void (*average)(const AverageTask&);
   void (*elementwise)(const ElementwiseTask&);

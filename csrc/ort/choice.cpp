@@ -9,8 +9,10 @@ namespace {
 
 // Estimates err; what is not clearly faster is left, as if the provider were not there.
 constexpr double kMargin = 1.05;
+// Nor is an end taken off a region for less than this share of its time.
+constexpr double kWorthwhile = 0.02;
 
-double Saved(const Region& region) { return region.theirs - kMargin * region.ours; }
+double Saved(const Region& region) { return region.theirs - region.ours; }
 
 std::string Megacycles(double cycles) {
   std::ostringstream text;
@@ -69,17 +71,22 @@ Choice Chooser::All(const std::vector<int>& group) const {
 Choice Chooser::Fastest(const std::vector<int>& group) const {
   const Region all = Part(group, 0, group.size());
   Region best = all;
-  const auto consider = [&](size_t first, size_t last) {
-    Region part = Part(group, first, last);
-    if (Saved(part) <= Saved(best)) return false;
-    best = std::move(part);
-    return true;
-  };
+  const double worthwhile = kWorthwhile * all.ours;
+  // Among equals a region begins late and ends late, so that a clamp, which costs nothing, stays
+  // with the layer it follows.
   size_t begin = 0;
-  for (size_t first = 1; first < group.size(); ++first)
-    if (consider(first, group.size())) begin = first;
-  for (size_t last = group.size() - 1; last > begin; --last) consider(begin, last);
-  if (Saved(best) <= 0) return {{}, Slower(all)};
+  for (size_t first = 1; first < group.size(); ++first) {
+    Region part = Part(group, first, group.size());
+    if (Saved(part) < std::max(Saved(best), Saved(all) + worthwhile)) continue;
+    best = std::move(part);
+    begin = first;
+  }
+  const double begun = Saved(best);
+  for (size_t last = group.size() - 1; last > begin; --last) {
+    Region part = Part(group, begin, last);
+    if (Saved(part) > std::max(Saved(best), begun + worthwhile)) best = std::move(part);
+  }
+  if (best.theirs <= kMargin * best.ours) return {{}, Slower(all)};
   return {best, "estimated faster with the CPU provider"};
 }
 

@@ -26,6 +26,26 @@ std::string Line(const SourceNode& node, const Vertex& vertex, int64_t region,
   return line.Text() + "\n";
 }
 
+std::vector<Json> Listed(const std::vector<Bound>& bounds) {
+  std::vector<Json> list;
+  for (const Bound& bound : bounds) {
+    list.emplace_back();
+    list.back().Add("resource", bound.resource).Add("cycles", bound.cycles);
+  }
+  return list;
+}
+
+std::vector<Json> Listed(const std::vector<TileReport>& tiles) {
+  std::vector<Json> list;
+  for (const TileReport& report : tiles) {
+    const TileChoice& tile = report.tile;
+    list.emplace_back();
+    list.back().Add("rows", tile.rows).Add("cols", tile.cols);
+    list.back().Add("channels", tile.block_channels).Add("cycles", report.cycles);
+  }
+  return list;
+}
+
 }  // namespace
 
 void AppendDecisions(const std::string& path, const SourceGraph& source,
@@ -41,6 +61,19 @@ void AppendDecisions(const std::string& path, const SourceGraph& source,
   }
   for (size_t v = 0; v < graph.size(); ++v)
     lines += Line(source.nodes[v], graph[v], region_of[v], partition.refusals[v]);
+  Append(path, lines);
+}
+
+void AppendPlan(const std::string& path, const char* isa, const std::vector<LayerReport>& plan) {
+  std::string lines;
+  for (const LayerReport& layer : plan) {
+    Json line;
+    line.Add("event", "layer").Add("isa", isa).Add("name", layer.name).Add("op", layer.op);
+    line.Add("shape", layer.output).Add("images", layer.images).Add("density", layer.density);
+    line.Add("block_rows", int64_t{layer.block_rows}).Add("blocked", layer.blocked);
+    line.Add("bounds", Listed(layer.bounds)).Add("tiles", Listed(layer.tiles));
+    lines += line.Add("tuned", layer.tuned).Text() + "\n";
+  }
   Append(path, lines);
 }
 

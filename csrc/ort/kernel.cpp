@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/shapes.h"
+#include "ort/explain.h"
 #include "ort/session_pool.h"
 
 namespace sparseprune::ort {
@@ -36,6 +37,12 @@ void MergeTokens(Shape& shape, Shape& leading, const std::string& name) {
   shape = {shape[0] * shape[1], shape[2]};
 }
 
+std::vector<Shape> ShapesOf(const std::vector<TensorView>& views) {
+  std::vector<Shape> shapes;
+  for (const TensorView& view : views) shapes.push_back(view.shape);
+  return shapes;
+}
+
 float* MakeOutput(const Api& api, abi::KernelContext* context, size_t index, const Shape& shape) {
   abi::Value* value = nullptr;
   void* data = nullptr;
@@ -58,7 +65,8 @@ void ReleaseState(abi::NodeComputeInfo*, void*) {}
 
 }  // namespace
 
-Kernel::Kernel(const Api& api, Translation translation, size_t width, KernelTuning tuning)
+Kernel::Kernel(const Api& api, Translation translation, size_t width, KernelTuning tuning,
+               const std::string& explain)
     : abi::NodeComputeInfo{abi::kOldestVersion, ort::CreateState, ort::Compute, ort::ReleaseState},
       api_(api),
       input_slots_(std::move(translation.input_slots)),
@@ -67,6 +75,7 @@ Kernel::Kernel(const Api& api, Translation translation, size_t width, KernelTuni
       width_(width),
       tune_seconds_(tuning.seconds),
       store_(std::move(tuning.store)),
+      explain_(explain),
       program_(std::move(translation.graph), "", std::move(tuning.known)) {}
 
 abi::Status* Kernel::RunGuarded(abi::KernelContext* context) noexcept {
@@ -77,11 +86,18 @@ abi::Status* Kernel::RunGuarded(abi::KernelContext* context) noexcept {
 void Kernel::TuneOnce(const std::vector<TensorView>& inputs) {
   const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock() || tuned_.size() == kMostTuned) return;
-  std::vector<Shape> shapes;
-  for (const TensorView& input : inputs) shapes.push_back(input.shape);
+  std::vector<Shape> shapes = ShapesOf(inputs);
   if (std::find(tuned_.begin(), tuned_.end(), shapes) != tuned_.end()) return;
   store_->Add(program_.Tune(shapes, tune_seconds_));
   tuned_.push_back(std::move(shapes));
+}
+
+void Kernel::ExplainOnce(const std::vector<TensorView>& inputs) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<Shape> shapes = ShapesOf(inputs);
+  if (std::find(explained_.begin(), explained_.end(), shapes) != explained_.end()) return;
+  AppendPlan(explain_, program_.isa(), program_.Describe(shapes));
+  explained_.push_back(std::move(shapes));
 }
 
 void Kernel::Run(abi::KernelContext* context) {
@@ -93,6 +109,7 @@ void Kernel::Run(abi::KernelContext* context) {
     if (tokens_) MergeTokens(inputs.back().shape, leading, input_names_[i]);
   }
   if (tune_seconds_ > 0) TuneOnce(inputs);
+  if (!explain_.empty()) ExplainOnce(inputs);
   const auto outputs = [&](size_t index, const Shape& shape) {
     if (!tokens_) return MakeOutput(api_, context, index, shape);
     return MakeOutput(api_, context, index, {leading[0], leading[1], shape[1]});

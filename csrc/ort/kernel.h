@@ -20,7 +20,9 @@ struct KernelTuning {
 class Kernel final : public abi::NodeComputeInfo {
  public:
   // `width` is a hint for how many tasks are worth making at once.
-  Kernel(const Api& api, Translation translation, size_t width, KernelTuning tuning);
+  // `explain`: as in Options.
+  Kernel(const Api& api, Translation translation, size_t width, KernelTuning tuning,
+         const std::string& explain);
 
   // Any number of threads may call it at once.
   abi::Status* RunGuarded(abi::KernelContext* context) noexcept;
@@ -28,6 +30,7 @@ class Kernel final : public abi::NodeComputeInfo {
  private:
   void Run(abi::KernelContext* context);
   void TuneOnce(const std::vector<TensorView>& inputs);
+  void ExplainOnce(const std::vector<TensorView>& inputs);
 
   Api api_;
   std::vector<size_t> input_slots_;
@@ -36,9 +39,10 @@ class Kernel final : public abi::NodeComputeInfo {
   size_t width_;
   double tune_seconds_;
   std::shared_ptr<const TuningStore> store_;
+  std::string explain_;
   Program program_;
   std::mutex mutex_;  // guards:
-  std::vector<std::vector<Shape>> tuned_;
+  std::vector<std::vector<Shape>> tuned_, explained_;
 };
 
 }  // namespace sparseprune::ort

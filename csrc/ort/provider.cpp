@@ -72,7 +72,8 @@ void Provider::Compile(const abi::Graph** graphs, const abi::Node** fused_nodes,
   std::vector<std::unique_ptr<Kernel>> made;
   for (size_t i = 0; i < count; ++i) {
     Translation translation = Translate(api_, graphs[i], fused_nodes[i]);
-    made.push_back(std::make_unique<Kernel>(api_, std::move(translation), width, tuning));
+    made.push_back(
+        std::make_unique<Kernel>(api_, std::move(translation), width, tuning, options_.explain));
   }
   // Only now, so that after a failure nothing is left for ONNX Runtime to release.
   for (size_t i = 0; i < count; ++i) kernels[i] = made[i].release();

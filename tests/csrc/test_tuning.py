@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sparseprune import _cpu
 
-CHOICE = re.compile(r" = tile=(\d+)x(\d+) channels=(\d+)")
+CHOICE = re.compile(r" = tile=(\d+)x(\d+) channels=(\d+) rows=(\d+)")
 PAD = {"pad_begin": (1, 1), "pad_end": (1, 1)}
 
 
@@ -79,7 +79,7 @@ def test_text_round_trips(net, tuned):
 def test_what_is_known_is_kept(net, tuned):
     """Known layers are not timed again: all of them, whatever they say, stand in the result."""
     nodes, x = net
-    slow = CHOICE.sub(" = tile=1x1 channels=1", tuned)
+    slow = CHOICE.sub(" = tile=1x1 channels=1 rows=8", tuned)
     assert slow != tuned
     assert _cpu.Program(nodes, [0], [3], tuning=slow).tune([[1, *x.shape[1:]]], 1.0) == slow
 
@@ -115,11 +115,17 @@ def test_what_was_not_made_for_this_cpu_is_not_used(net, tuned, spoil):
 @pytest.mark.parametrize(
     "choice",
     [
-        *("", "tile=2x2", "tile=0x2 channels=3", "tile=2x-2 channels=3", "tile=2x2 channels=3 "),
         *(
-            "tile=2x2 channels=99999999999999999999",
-            "tile=2x2 channels=1.5",
-            "tile= 2x2 channels=3",
+            "",
+            "tile=2x2",
+            "tile=0x2 channels=3 rows=8",
+            "tile=2x-2 channels=3 rows=8",
+            "tile=2x2 channels=3 rows=8 ",
+        ),
+        *(
+            "tile=2x2 channels=99999999999999999999 rows=8",
+            "tile=2x2 channels=1.5 rows=8",
+            "tile= 2x2 channels=3 rows=8",
         ),
     ],
 )
@@ -140,7 +146,8 @@ def test_no_tile_changes_an_answer(net, exact, tuned, engine, data):
     nodes, x = net
     size = st.sampled_from([1, 2, 3, 4, 5, 7, 8, 16, 1 << 20, 1 << 30, 1 << 31])
     text = CHOICE.sub(
-        lambda _: " = tile={}x{} channels={}".format(*(data.draw(size) for _ in range(3))), tuned
+        lambda _: " = tile={}x{} channels={} rows={}".format(*(data.draw(size) for _ in range(4))),
+        tuned,
     )
     program = _cpu.Program(nodes, [0], [3], tuning=text)
     np.testing.assert_array_equal(engine.run_program(program, [x[:1]]), exact[:1])

@@ -102,7 +102,9 @@ class RandomNetwork:
         else:
             self.draw_window(attributes, shape)
         outputs = channels or (groups * self.pick([1, 2]) if groups > 1 else self.some_channels())
-        w = sparse(self.rng, (outputs, shape[1] // groups, *kernel), self.pick([0, 0.3, 0.6, 0.8, 0.95]))
+        w = sparse(
+            self.rng, (outputs, shape[1] // groups, *kernel), self.pick([0, 0.3, 0.6, 0.8, 0.95])
+        )
         bias = [self.rng.standard_normal(outputs).astype(np.float32)]
         inputs = [x, w, *(bias if self.rng.random() < 0.5 else [])]
         out = extents(shape, kernel, attributes)

@@ -91,7 +91,12 @@ SUPPORTED = {
         {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "count_include_pad": 1},
         MAP,
     ),
-    "average pool same": ("AveragePool", [], {"kernel_shape": [2, 2], "auto_pad": "SAME_UPPER"}, MAP),
+    "average pool same": (
+        "AveragePool",
+        [],
+        {"kernel_shape": [2, 2], "auto_pad": "SAME_UPPER"},
+        MAP,
+    ),
     "relu": ("Relu", [], {}, MAP),
     "relu tokens": ("Relu", [], {}, TOKENS),
     "clip to relu": ("Clip", [np.float32(0)], {}, MAP),
@@ -166,7 +171,13 @@ UNSUPPORTED = {
     "conv transpose": ("ConvTranspose", [weight(4, 5, 3, 3)], {}, MAP, "unsupported operation"),
     "gemm transposed input": ("Gemm", [weight(4, 5)], {"transA": 1}, (4, 4), "transposed input"),
     "gemm matrix bias": ("Gemm", [weight(6, 5), weight(2, 5)], {}, (2, 6), "bias is not a row"),
-    "matmul of matrices": ("MatMul", [weight(1, 11, 5)], {}, ("N", 4, 11), "weight is not a matrix"),
+    "matmul of matrices": (
+        "MatMul",
+        [weight(1, 11, 5)],
+        {},
+        ("N", 4, 11),
+        "weight is not a matrix",
+    ),
     "matmul 4d": ("MatMul", [weight(11, 5)], {}, MAP, "input of rank 4"),
     "max pool ceil": ("MaxPool", [], {"kernel_shape": [2, 2], "ceil_mode": 1}, MAP, "ceil_mode"),
     "max pool dilated": (

@@ -22,9 +22,7 @@ def test_generated_networks(seed, isa, networks, assert_within, monkeypatch):
     monkeypatch.setenv("SPARSEPRUNE_ISA", isa)
     model, feeds = networks.RandomNetwork(seed).build()
     threads = 1 + seed % 2
-    session = onnxruntime.session(
-        model, threads=threads, provider="sparseprune", min_sparsity=0.5
-    )
+    session = onnxruntime.session(model, threads=threads, provider="sparseprune", min_sparsity=0.5)
     assert_within(session, model, feeds)
 
 

@@ -12,7 +12,7 @@ import pytest
 from sparseprune import onnxruntime
 from sparseprune.errors import InputError
 
-CHOICE = re.compile(r" = tile=\d+x\d+ channels=\d+")
+CHOICE = re.compile(r" = tile=\d+x\d+ channels=\d+ rows=\d+")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def text(make, store, tmp_path):
 
 def marked(text, channels):
     """`text` with a choice that tells where an entry came from."""
-    return CHOICE.sub(f" = tile=1x1 channels={channels}", text)
+    return CHOICE.sub(f" = tile=1x1 channels={channels} rows=8", text)
 
 
 def test_sessions_do_not_tune_unless_asked(make, store):
@@ -116,7 +116,7 @@ def test_a_tuning_of_another_cpu_is_not_used(make, store, text, tmp_path):
     path.write_text(marked(other, 1))
     found = find(make(tuning=marked(other, 1)), path, tuning_cache="off")
     assert found.splitlines()[0] == text.splitlines()[0]
-    assert "tile=1x1 channels=1" not in found
+    assert "tile=1x1 channels=1 rows=8" not in found
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_broken_cache_is_replaced(make, store, tmp_path, content):
 def test_a_full_cache_starts_anew(make, store, tmp_path):
     text = find(make(), tmp_path / "a.txt")
     header = text.splitlines()[0]
-    line = "key{:030d} = tile=1x1 channels=1"
+    line = "key{:030d} = tile=1x1 channels=1 rows=8"
     room = ((1 << 20) - len(header) - 1) // (len(line.format(0)) + 1)
     store.file().write_text("\n".join([header, *(line.format(i) for i in range(room))]) + "\n")
     found = find(make(24), tmp_path / "b.txt")
