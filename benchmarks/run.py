@@ -1,61 +1,114 @@
 """Time whole networks as they are deployed; every output is checked before a time is taken.
 
     python benchmarks/run.py --suite cpu
+    python benchmarks/run.py --suite cpu --only resnet50-224-b1 --rounds 5
+    python benchmarks/run.py --suite cpu --isa avx2
 
-Builds the networks itself, exports them (the export checks parity), times each sparse network
-against the same network dense on ONNX Runtime's CPU provider, interleaved in one process, and
-writes rows to benchmarks/results/. A ratio is good to about the ``noise`` of its row; absolute
-times say little on a shared machine.
+Builds the networks itself and times each contestant between two runs of the base, in one process.
+Rows go to benchmarks/results/; a selection is only shown, unless ``--out`` names a file.
+README.md beside this file says what a row is and how to read it.
 """
 
 import argparse
+import os
+import sys
 import tempfile
+from importlib import metadata
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from cases import Case, cpu
-
-from sparseprune import environment, exporter, measure, records
-from sparseprune.recipe import Measure
-from sparseprune.records import Row
-from sparseprune.runtime import OnnxRunner
+if TYPE_CHECKING:
+    from sparseprune.records import Row
 
 RESULTS = Path(__file__).parent / "results"
+# Read when the libraries are loaded: our engine, torch's own kernels, oneDNN and MKL.
+AVX2 = {
+    "SPARSEPRUNE_ISA": "avx2",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+}
 
 
 def main() -> None:
+    options = parse()
+    if options.isa == "avx2":
+        os.environ.update(AVX2)
+    # Only now: the environment decides which instructions these load.
+    import table
+    import torch
+
+    from sparseprune import environment, records
+
+    torch.set_num_threads(options.threads)
+    versions = {**environment.versions(), "openvino": installed("openvino")}
+    head = {"machine": environment.machine(), "versions": versions}
+    rows: list[Row] = [{"kind": "run", "isa": options.isa, "threads": options.threads, **head}]
+    rows += measured(options)
+    print(table.text(rows))
+    if options.out:
+        records.write(options.out, rows)
+        print(f"{len(rows)} rows in {options.out}")
+
+
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--suite", choices=["cpu"], required=True)
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--out", type=Path, default=RESULTS / "cpu.jsonl")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="a case or a network"
+    )
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--isa", choices=["best", "avx2"], default="best")
+    parser.add_argument("--rounds", type=int, help="quiet comparisons of each, for every case")
+    parser.add_argument("--out", type=Path, help="where rows go (default for the whole suite only)")
     options = parser.parse_args()
-    versions, machine = environment.versions(), environment.machine()
-    rows: list[Row] = [{"kind": "run", "machine": machine, "versions": versions}]
-    for _, group in groupby(cpu(), key=lambda case: (case.network, case.batch)):
-        rows += time_group(list(group), options.rounds)
-    records.write(options.out, rows)
-    print(f"{len(rows) - 1} rows in {options.out}")
+    if options.out is None and not options.only:
+        suffix = "" if options.isa == "best" else f"-{options.isa}"
+        options.out = RESULTS / f"{options.suite}{suffix}.jsonl"
+    return options
 
 
-def time_group(cases: list[Case], rounds: int) -> list[Row]:
-    """Rows of one network at one batch size, against its dense case (the first)."""
-    with tempfile.TemporaryDirectory() as folder:
-        runners = {case.name: deploy(case, Path(folder)) for case in cases}
-        shape = (cases[0].batch, *cases[0].input_shape)
-        pictures = torch.randn(shape, generator=torch.Generator().manual_seed(1)).numpy()
-        settings = Measure(batch=cases[0].batch, rounds=rounds)
-        rows = measure.latency(runners, cases[0].name, pictures, settings)
-    for row in rows:
-        low, high = row["speedup_low"], row["speedup_high"]
-        print(f"{row['id']:<22}{row['speedup']:7.2f} ({low:.2f} to {high:.2f})  {row['provider']}")
+def measured(options: argparse.Namespace) -> "list[Row]":
+    """Rows of the selected cases, network by network; what is done is shown on stderr."""
+    from networks import Built
+    from suite import RESNET50, Bench, footprints, selected, two_threads
+
+    rows: list[Row] = []
+    chosen = selected(options.only)
+    plain = options.isa == "best" and options.threads == 1
+    for network, group in groupby(chosen, key=lambda case: case.network):
+        with tempfile.TemporaryDirectory() as folder:
+            show(network.name, "building")
+            built = Built(network, Path(folder))
+            for case in group:
+                bench = Bench(case, built, options.threads, options.isa)
+                place = f"{chosen.index(case) + 1}/{len(chosen)} {case.name}"
+                rounds = options.rounds or case.rounds
+                rows += bench.rows(rounds, lambda text, place=place: show(place, text))
+            if plain and network == RESNET50:
+                rounds = options.rounds or 12
+                rows.append(two_threads(built, rounds, lambda text: show("two threads", text)))
+            if plain:
+                show(network.name, "loading in fresh processes")
+                rows += footprints(built, options.threads)
     return rows
 
 
-def deploy(case: Case, folder: Path) -> OnnxRunner:
-    path = folder / f"{case.name}.onnx"
-    exporter.export(case.build(), path, example_inputs=torch.randn(4, *case.input_shape))
-    return OnnxRunner(path, name=case.name, provider="auto" if case.sparsity else "cpu")
+def installed(package: str) -> str | None:
+    """Its version, if it is."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def show(place: str, text: str) -> None:
+    """One line that is written over on a terminal; in a file, a line for each network."""
+    if sys.stderr.isatty():
+        print(f"\r{place}: {text}".ljust(79), end="", file=sys.stderr, flush=True)
+    elif not text.startswith("round") or text.startswith("round 1 "):
+        print(f"{place}: {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ conversion). A weight that is exactly zero is structural: it is skipped.
 """
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,12 @@ def resolve_isa(isa: str = "") -> str:
 def lanes(isa: str = "") -> int:
     """Floats in one vector of the instruction set."""
 
+def probe(isa: str = "") -> float:
+    """Seconds of a fixed loop of loads and multiply-adds, about 1e-4; more on a busy machine.
+
+    Raises ValueError as `resolve_isa`.
+    """
+
 class Node:
     """One operation of a network."""
 
@@ -40,12 +47,13 @@ def conv(
     weight: _Floats,
     bias: _Floats | None = None,
     *,
+    groups: int = 1,
     stride: _Pair = (1, 1),
     dilation: _Pair = (1, 1),
     pad_begin: _Pair = (0, 0),
     pad_end: _Pair = (0, 0),
 ) -> Node:
-    """Convolution by `weight` [O, I, KH, KW]; pairs are (vertical, horizontal)."""
+    """Convolution by `weight` [O, I / groups, KH, KW]; pairs are (vertical, horizontal)."""
 
 def linear(
     name: str, input: int, output: int, weight: _Floats, bias: _Floats | None = None
@@ -55,8 +63,19 @@ def linear(
 def add(name: str, a: int, b: int, output: int) -> Node:
     """Sum of two values of one shape."""
 
+def activation(
+    name: str,
+    input: int,
+    output: int,
+    kind: Literal["none", "relu", "relu6", "hard_swish", "sigmoid"],
+) -> Node:
+    """Value by value, as ONNX defines it; a NaN stays."""
+
 def relu(name: str, input: int, output: int) -> Node:
     """Larger of x and 0; a NaN stays, as in ONNX Runtime."""
+
+def scale(name: str, input: int, output: int, scale: _Floats, shift: _Floats | None = None) -> Node:
+    """Product plus sum, scale * x + shift, with one of each per channel [C]."""
 
 def max_pool(
     name: str,
@@ -73,8 +92,44 @@ def max_pool(
     A NaN in the window is the result, wherever it stands (ONNX Runtime may lose it).
     """
 
+def average_pool(
+    name: str,
+    input: int,
+    output: int,
+    kernel: _Pair,
+    *,
+    stride: _Pair = (1, 1),
+    pad_begin: _Pair = (0, 0),
+    pad_end: _Pair = (0, 0),
+    count_padding: bool = False,
+) -> Node:
+    """Mean of each window, over the positions inside the map or, with `count_padding`, over all."""
+
 def global_average_pool(name: str, input: int, output: int, *, keep_dims: bool = True) -> Node:
     """Mean of each map: [N, C, 1, 1], or [N, C] without `keep_dims`."""
+
+def concat(name: str, inputs: Sequence[int], output: int) -> Node:
+    """The channels (or features) of one value after another."""
+
+def resize(
+    name: str,
+    input: int,
+    output: int,
+    size: _Pair,
+    mode: Literal["nearest", "bilinear", "bilinear_corners"],
+) -> Node:
+    """Maps of `size` (height, width).
+
+    Output position p of `to` positions lies at input position, of `at` positions:
+    nearest: floor(p * at / to); bilinear: (p + 1/2) * at / to - 1/2, with the edges repeated;
+    bilinear_corners: p * (at - 1) / (to - 1).
+    """
+
+def softmax(name: str, input: int, output: int) -> Node:
+    """e^x over its sum, over the features of [N, F].
+
+    All features of an image are NaN if one is NaN or +infinity, or all are -infinity.
+    """
 
 def flatten(name: str, input: int, output: int) -> Node:
     """[N, C, H, W] to [N, C * H * W]."""
@@ -83,9 +138,25 @@ class Program:
     """A network made ready to run; validated here, planned and packed once per input shape."""
 
     def __init__(
-        self, nodes: Sequence[Node], inputs: Sequence[int], outputs: Sequence[int], isa: str = ""
+        self,
+        nodes: Sequence[Node],
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+        isa: str = "",
+        tuning: str = "",
+        *,
+        channels_last_inputs: Sequence[bool] = (),
+        channels_last_outputs: Sequence[bool] = (),
     ) -> None:
-        """Raises ValueError naming the node that is wrong."""
+        """`tuning` is text that `tune` gave; what is of another CPU or does not fit is ignored.
+
+        `channels_last_*`: which maps are N x H x W x C outside, by position; missing: none.
+
+        `tuning` is text that `tune` gave; what is of another CPU or does not fit is ignored.
+
+        Raises:
+            ValueError: naming the node that is wrong.
+        """
 
     def output_shapes(self, inputs: Sequence[Sequence[int]]) -> list[list[int]]:
         """Shapes of the outputs; ValueError names the node and the shapes that do not fit."""
@@ -94,3 +165,14 @@ class Program:
         self, inputs: Sequence[_Floats], outputs: Sequence[_Floats], *, threads: int = 1
     ) -> None:
         """Fills `outputs`; the GIL is released, and any number of threads may run at once."""
+
+    def tune(self, inputs: Sequence[Sequence[int]], seconds: float) -> str:
+        """Times tiles of the layers that have none in the tuning yet, for about `seconds`.
+
+        It runs with the fastest from then on. Returns `tuning`. Answers with and without differ
+        only as float32 sums in another order do. ValueError as for `output_shapes`.
+        """
+
+    @property
+    def tuning(self) -> str:
+        """What it was given and what `tune` found, as text for the constructor."""

@@ -51,6 +51,10 @@ def session(
     threads: int | None = None,
     min_sparsity: float | None = None,
     provider: str = "auto",
+    tune_seconds: float | None = None,
+    tuning_file: str | os.PathLike[str] | None = None,
+    tuning_cache: str | None = None,
+    explain: str | os.PathLike[str] | None = None,
     options: "ort.SessionOptions | None" = None,
 ) -> "ort.InferenceSession":
     """Open a model: an ordinary ``onnxruntime.InferenceSession``, same inputs and outputs.
@@ -58,11 +62,21 @@ def session(
     Args:
         model: Path of an ONNX file, or its bytes.
         threads: Intra-op threads; None leaves ONNX Runtime's default, one per core.
-        min_sparsity: Fraction of exact zeros, 0 to 1, that one weight of a subgraph must have for
-            the provider to claim it; None is 0.5.
+        min_sparsity: The provider claims a subgraph where one weight has at least this fraction of
+            exact zeros, 0 to 1. None leaves the choice to a cost model: what is estimated to run
+            faster in the provider, which an unpruned network never is.
         provider: ``auto`` uses our provider where it pays, and only the CPU provider, with a logged
             warning, where ours cannot be loaded; ``cpu`` never uses ours; ``sparseprune`` demands
             that it can be loaded.
+        tune_seconds: How long the first run of each new input shape may look for faster tiles,
+            0 to 3600; None is 0. What was found before, for this kind of CPU, is used without
+            looking: in ``tuning_file``, in the model's own metadata, in the user's cache.
+        tuning_file: A tuning to use; also written after tuning.
+        tuning_cache: ``on`` (None) reads and writes the user's cache, ``refresh`` only writes it,
+            ``off`` leaves it alone. It is in the folder SPARSEPRUNE_CACHE names, else in
+            ``$XDG_CACHE_HOME/sparseprune`` or ``~/.cache/sparseprune``.
+        explain: A file to which the provider appends what it decides and plans, as lines of JSON
+            (what ``sparseprune explain`` shows).
         options: Session options to start from. They are changed: threads and providers are set on
             them. Options that already name providers keep those.
 
@@ -72,9 +86,18 @@ def session(
     """
     ort = _onnxruntime()
     _check_arguments(model, threads, min_sparsity, provider)
+    _check_tuning(tune_seconds, tuning_cache)
     options = _prepare(ort, options, threads)
     if provider != "cpu" and not _chosen(options):
-        _append_provider(ort, options, threads, min_sparsity, demanded=provider == "sparseprune")
+        settings = {
+            "threads": threads,
+            "min_sparsity": min_sparsity,
+            "tune_seconds": tune_seconds,
+            "tuning_file": tuning_file,
+            "tuning_cache": tuning_cache,
+            "explain": explain,
+        }
+        _append_provider(ort, options, settings, demanded=provider == "sparseprune")
     # Without a list, ONNX Runtime takes the providers named in the options, then the CPU one.
     providers = [_CPU] if provider == "cpu" else None
     try:
@@ -82,7 +105,14 @@ def session(
         return ort.InferenceSession(model, options, providers=providers, enable_fallback=0)
     except Exception as error:
         name = f"the model of {len(model)} bytes" if isinstance(model, bytes) else str(Path(model))
-        raise InputError(explain(name, error)) from error
+        raise InputError(cause(name, error)) from error
+
+
+def quiet_options() -> "ort.SessionOptions":
+    """Session options under which errors are raised, and not also printed."""
+    options = _onnxruntime().SessionOptions()
+    options.log_severity_level = _FATAL
+    return options
 
 
 def assignment(session: "ort.InferenceSession") -> tuple[int, int] | None:
@@ -145,10 +175,16 @@ def _check_arguments(model: object, threads: object, sparsity: object, provider:
         raise InputError(f"expected an ONNX file at {Path(model)}, but there is no such file")
 
 
+def _check_tuning(seconds: object, cache: object) -> None:
+    if seconds is not None and not (isinstance(seconds, int | float) and 0 <= seconds <= 3600):
+        raise InputError(f"expected tune_seconds to be a number from 0 to 3600, got {seconds!r}")
+    if cache not in (None, "on", "off", "refresh"):
+        raise InputError(f"expected tuning_cache 'on', 'off' or 'refresh', got {cache!r}")
+
+
 def _prepare(ort: Any, options: Any, threads: int | None) -> Any:
     if options is None:
-        options = ort.SessionOptions()
-        options.log_severity_level = _FATAL
+        options = quiet_options()
     if threads is not None:
         options.intra_op_num_threads = threads
     # What `assignment` reads; versions that do not know the key ignore it.
@@ -160,9 +196,7 @@ def _chosen(options: Any) -> bool:
     return bool(options.has_providers()) if hasattr(options, "has_providers") else False
 
 
-def _append_provider(
-    ort: Any, options: Any, threads: int | None, min_sparsity: float | None, *, demanded: bool
-) -> None:
+def _append_provider(ort: Any, options: Any, settings: dict[str, Any], *, demanded: bool) -> None:
     try:
         devices = _devices(ort)
     except InputError as error:
@@ -170,7 +204,6 @@ def _append_provider(
             raise
         _log.warning("%s; the model runs on ONNX Runtime's CPU provider alone", error)
         return
-    settings = {"threads": threads, "min_sparsity": min_sparsity}
     named = {key: str(value) for key, value in settings.items() if value is not None}
     options.add_provider_for_devices(devices, named)
 
@@ -219,7 +252,7 @@ def _register(ort: Any) -> list[Any]:
     return found
 
 
-def explain(name: str, error: Exception) -> str:
+def cause(name: str, error: Exception) -> str:
     """What ONNX Runtime's ``error`` says of the model called ``name``, in one sentence."""
     # An empty file is a valid protobuf message with nothing in it.
     empty = re.search("No graph was found|does not have a graph", str(error))
@@ -230,5 +263,5 @@ def explain(name: str, error: Exception) -> str:
 
 def _brief(error: Exception) -> str:
     """The message on one line; ONNX Runtime's may quote kilobytes of a hostile file."""
-    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
+    text = re.sub(r"^.*\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
     return text if len(text) <= 300 else f"{text[:300]}..."

@@ -87,6 +87,15 @@ class Slim(Section):
     round_to: int = Field(8, gt=0)
 
 
+class Export(Section):
+    """Exported networks may be tuned for this CPU, at most ``tune_seconds`` each.
+
+    A run exports side by side with other work, which would blur what tuning measures.
+    """
+
+    tune_seconds: float = Field(0, ge=0, le=3600)
+
+
 class Evaluate(Section):
     """Which shifts, and the margin of the prune potential (0.005 = 0.5 percentage points)."""
 
@@ -130,6 +139,7 @@ class Recipe(Section):
     retrain: Train = Train(epochs=2)
     prune: list[Prune] = Field(min_length=1)
     slim: Slim = Slim()
+    export: Export = Export()
     evaluate: Evaluate = Evaluate()
     measure: Measure = Measure()
     report: Report = Report()

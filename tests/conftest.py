@@ -6,6 +6,14 @@ from pathlib import Path
 import pytest
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """No test sees what the user's own networks were tuned to, nor adds to it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARSEPRUNE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def faulty_library(tmp_path_factory) -> Path:
     """A provider library whose packed weights are partly flipped, for SPARSEPRUNE_ORT_LIBRARY.

@@ -24,7 +24,7 @@ ALLOWED = {
     "prune": {"errors", "formats", "graph", "recipe"},
     "convert": {"errors", "formats", "graph", "models"},
     "runtime": {"errors", "formats", "models", "onnxruntime"},
-    "exporter": {*BASE, "convert", "formats", "runtime"},
+    "exporter": {*BASE, "convert", "formats", "onnxruntime", "runtime"},
     "evaluate": {"errors", "records", "runtime"},
     "measure": {"errors", "recipe", "records", "runtime"},
     "report": {"files", "records"},

@@ -23,6 +23,7 @@ class Assigner {
                                    step.activation == Activation::kSigmoid;
     for (size_t i = network.steps.size(); i-- > 0;) Place(i);
     for (ValueId id : graph.inputs) PlaceInput(id);
+    result.slices = PlaceSlices(graph, network.steps, result.made);
   }
 
   Assignment result;
@@ -40,6 +41,8 @@ class Assigner {
     result.wanted[index] = FirstInput(step, made);
     result.readers[step.input].push_back(result.wanted[index]);
     if (step.other >= 0) result.readers[step.other].push_back(SameAs(made));
+    if (step.op == Op::kConcat)
+      for (ValueId id : step.node->inputs) result.readers[id].push_back(SameAs(made));
   }
 
   void PlaceInput(ValueId id) {
@@ -50,9 +53,23 @@ class Assigner {
 
   // One image's vectors, averages and flattened maps are plain arrays.
   bool MakesFlat(const Step& step, const Layout& extents) const {
-    if (step.op == Op::kLinear || step.op == Op::kGlobalAveragePool || step.op == Op::kFlatten)
-      return true;
-    if (step.op == Op::kConv || step.op == Op::kMaxPool) return false;
+    switch (step.op) {
+      case Op::kLinear:
+      case Op::kSoftmax:
+      case Op::kGlobalAveragePool:
+      case Op::kFlatten:
+        return true;
+      case Op::kConv:
+      case Op::kMaxPool:
+      case Op::kAveragePool:
+      case Op::kResize:
+        return false;
+      case Op::kAdd:
+      case Op::kScale:
+      case Op::kActivation:
+      case Op::kConcat:
+        break;
+    }
     return extents.height * extents.width == 1 && !ReadAsMap(step.output);
   }
 
@@ -88,10 +105,16 @@ class Assigner {
         [[fallthrough]];
       case Op::kConv:
       case Op::kMaxPool:
+      case Op::kAveragePool:
         return WantedInput(step, result.made[step.input], made, non_negative_[step.input]);
       case Op::kAdd:
+      case Op::kScale:
       case Op::kActivation:
+      case Op::kSoftmax:
         return SameAs(made);
+      case Op::kResize:
+        return ResizedInput(*step.node, result.made[step.input], made);
+      case Op::kConcat:  // each input is copied to its slice, from any layout, or is there
       case Op::kGlobalAveragePool:
       case Op::kFlatten:
         break;

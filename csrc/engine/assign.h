@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/geometry.h"
+#include "engine/slices.h"
 
 namespace sparseprune {
 
@@ -21,6 +22,7 @@ struct Assignment {
   std::vector<Layout> made;                // per value
   std::vector<Want> wanted;                // per step, its first input; lanes 0: any layout
   std::vector<std::vector<Want>> readers;  // per value
+  std::vector<Slice> slices;               // per value
 };
 
 // What is known before any layout is chosen.

@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/arithmetic.h"
-#include "engine/conv.h"
-
 namespace sparseprune {
 namespace {
 
@@ -22,7 +19,7 @@ Assignment Assign(const Graph& graph, const std::vector<Step>& steps,
 
 bool IsServed(const Layout& have, float fill, const Want& want) {
   if (want.layout.lanes == 0) return true;
-  if (have.flat || want.layout.flat) return have.flat && want.layout.flat;
+  if (have.flat || want.layout.flat) return have.SameTiles(want.layout);
   return fill == want.fill && have.SameTiles(want.layout) && Covers(have.halo, want.layout.halo);
 }
 
@@ -37,138 +34,46 @@ PlanBuilder::PlanBuilder(const Graph& graph, const std::vector<Shape>& shapes, c
       shapes_(shapes),
       steps_(FuseSteps(graph)),
       layouts_(Assign(graph, steps_, shapes, mode, kernels.lanes)),
-      copies_(graph.value_count) {
+      copies_(graph.value_count),
+      wholes_(graph.value_count, -1) {
   for (size_t i = 0; i < graph.inputs.size(); ++i) {
     const ValueId value = graph.inputs[i];
-    Layout flat = Extents(shapes[value], Mode{});
-    flat.flat = true;
-    copies_[value].push_back({flat, 0, Source{-1, static_cast<int>(i)}});
+    const Layout plain = Plain(value, IsSet(graph.channels_last_inputs, i));
+    copies_[value].push_back({plain, 0, Source{-1, static_cast<int>(i)}});
   }
   for (size_t i = 0; i < steps_.size(); ++i) AddStep(i);
   AddStores();
 }
 
-void PlanBuilder::AddStep(size_t index) {
-  const Step& step = steps_[index];
-  switch (step.op) {
-    case Op::kConv:
-    case Op::kLinear:
-    case Op::kMaxPool:
-      AddLayer(step, index);
-      break;
-    case Op::kAdd:
-    case Op::kActivation:
-      AddElementwise(step);
-      break;
-    case Op::kGlobalAveragePool:
-      AddAverage(step);
-      break;
-    case Op::kFlatten:
-      AddFlatten(step);
-      return;
-  }
-  const Copy& made = copies_[step.output].front();
-  if (!made.layout.flat && made.layout.halo.Any())
-    Emit(MakeHalo(kernels_, made.layout, made.source.buffer), {}, made.source.buffer);
-}
-
-void PlanBuilder::AddLayer(const Step& step, size_t index) {
-  const Copy input = Read(step.input, layouts_.wanted[index]);
-  const Layout& output = layouts_.made[step.output];
-  if (step.op == Op::kLinear && output.flat) {
-    const int buffer = Make(step.output);
-    Emit(MakeGemv(kernels_, step, input.source, buffer), {input.source}, buffer);
-    return;
-  }
-  if (step.op == Op::kMaxPool) {
-    const Window& w = step.node->window;
-    const int64_t kernel[2] = {w.kernel[0], w.kernel[1]}, stride[2] = {w.stride[0], w.stride[1]},
-                  pad[2] = {w.pad_begin[0], w.pad_begin[1]};
-    const int buffer = Make(step.output);
-    Emit(MakeMaxPool(kernels_, kernel, stride, pad, input.layout, input.source, output, buffer),
-         {input.source}, buffer);
-    return;
-  }
-  ConvPlaces places{input.layout, output, {}, input.source, {}, -1, step.other >= 0};
-  std::vector<Source> read{input.source};
-  if (places.has_residual) {
-    const Copy residual = Read(step.other, {SpreadOut(output), 0});
-    places.residual = residual.layout;
-    places.residual_from = residual.source;
-    read.push_back(residual.source);
-  }
-  places.buffer = Make(step.output);
-  Emit(MakeConv(kernels_, tuning_, step, places), read, places.buffer);
-}
-
-void PlanBuilder::AddElementwise(const Step& step) {
-  const Layout& output = layouts_.made[step.output];
-  const Want want{SpreadOut(output), 0};
-  const Copy a = Read(step.input, want);
-  const Copy b = step.other >= 0 ? Read(step.other, want) : a;
-  const int buffer = Make(step.output);
-  Emit(MakeElementwise(kernels_, a.layout, a.source, step.other >= 0 ? &b.layout : nullptr,
-                       b.source, output, buffer, step.activation),
-       {a.source, b.source}, buffer);
-}
-
-// The average reads lanes; a plain array is spread over them first.
-void PlanBuilder::AddAverage(const Step& step) {
-  Copy input = copies_[step.input].front();
-  if (input.layout.flat) {
-    Layout tiled = layouts_.made[step.input];
-    tiled.flat = false;
-    tiled.lanes = kernels_.lanes;
-    if (!mode_.images_in_lanes) tiled.grid = {kernels_.lanes, 1};
-    tiled.tile_h = CeilDiv(tiled.height, tiled.grid.y);
-    tiled.tile_w = tiled.width;
-    input = Read(step.input, {tiled, 0});
-  }
-  const int buffer = Make(step.output);
-  Emit(MakeAverage(kernels_, input.layout, input.source, layouts_.made[step.output], buffer),
-       {input.source}, buffer);
-}
-
-// What already is a plain array stays where it is.
-void PlanBuilder::AddFlatten(const Step& step) {
-  const Copy& first = copies_[step.input].front();
-  const Layout& output = layouts_.made[step.output];
-  const bool vector = shapes_[step.input].size() == 2;
-  if ((first.layout.flat && output.flat) || vector) {
-    copies_[step.output] = copies_[step.input];
-    for (Copy& copy : copies_[step.output]) {
-      if (!copy.layout.flat || vector) continue;
-      copy.layout = output;
-    }
-    return;
-  }
-  Want want{first.layout, 0};
-  if (first.layout.flat) want.layout = layouts_.made[step.input];
-  const Copy input = Read(step.input, want);
-  const int buffer = Make(step.output);
-  Emit(MakeCopy(kernels_, input.layout, input.source, output, buffer, 0), {input.source}, buffer);
-}
-
-void PlanBuilder::AddStores() {
-  for (size_t i = 0; i < graph_.outputs.size(); ++i) {
-    const ValueId value = graph_.outputs[i];
-    Copy copy = copies_[value].front();
-    const bool images = mode_.images_in_lanes;
-    if (images && copy.layout.flat) copy = Read(value, {layouts_.made[value], 0});
-    const bool vector = images && shapes_[value].size() == 2;
-    Emit(MakeStore(copy.layout, copy.source, i, vector), {copy.source}, -1);
-  }
+ArenaPlan PlanBuilder::Place() const {
+  const ArenaPlan memories = PlaceBuffers(memories_);
+  ArenaPlan plan{{}, memories.bytes};
+  for (const Buffer& buffer : buffers_)
+    plan.offsets.push_back(memories.offsets[buffer.memory] + buffer.offset);
+  return plan;
 }
 
 int PlanBuilder::NewBuffer(const Layout& layout) {
   const int next = static_cast<int>(operations.size());
-  buffers.push_back({static_cast<size_t>(layout.Bytes()), next, next});
-  return static_cast<int>(buffers.size()) - 1;
+  memories_.push_back({static_cast<size_t>(layout.Bytes()), next, next});
+  buffers_.push_back({memories_.size() - 1, 0});
+  return static_cast<int>(buffers_.size()) - 1;
+}
+
+int PlanBuilder::NewBuffer(const Slice& slice) {
+  const Layout& layout = layouts_.made[slice.whole];
+  int& whole = wholes_[slice.whole];
+  if (whole < 0) whole = NewBuffer(layout);
+  const int64_t channel =
+      layout.flat ? 4 * layout.height * layout.width : layout.ChannelStride() * VectorBytes(layout);
+  buffers_.push_back({buffers_[whole].memory, static_cast<size_t>(slice.first * channel)});
+  return static_cast<int>(buffers_.size()) - 1;
 }
 
 int PlanBuilder::Make(ValueId value) {
   const Layout& layout = layouts_.made[value];
-  const int buffer = NewBuffer(layout);
+  const Slice& slice = layouts_.slices[value];
+  const int buffer = slice.whole < 0 ? NewBuffer(layout) : NewBuffer(slice);
   copies_[value].push_back({layout, 0, Source{buffer, -1}});
   return buffer;
 }
@@ -176,9 +81,19 @@ int PlanBuilder::Make(ValueId value) {
 void PlanBuilder::Emit(OperationPtr operation, const std::vector<Source>& read, int written) {
   const int now = static_cast<int>(operations.size());
   for (const Source& source : read)
-    if (source.buffer >= 0) buffers[source.buffer].last = now;
-  if (written >= 0) buffers[written].last = now;
+    if (source.buffer >= 0) memories_[buffers_[source.buffer].memory].last = now;
+  if (written >= 0) memories_[buffers_[written].memory].last = now;
   operations.push_back(std::move(operation));
+}
+
+void PlanBuilder::FillHalo(const Layout& layout, int buffer) {
+  if (!layout.flat && layout.halo.Any()) Emit(MakeHalo(kernels_, layout, buffer), {}, buffer);
+}
+
+bool PlanBuilder::Has(ValueId value, const Want& want) const {
+  const std::vector<Copy>& copies = copies_[value];
+  return std::any_of(copies.begin(), copies.end(),
+                     [&](const Copy& copy) { return IsServed(copy.layout, copy.fill, want); });
 }
 
 PlanBuilder::Copy PlanBuilder::Read(ValueId value, const Want& want) {
@@ -203,6 +118,15 @@ Layout PlanBuilder::Merged(ValueId value, const Want& want) const {
       merged.halo = Halo::Max(merged.halo, other.layout.halo);
   }
   return merged;
+}
+
+// As one image lies in the caller's memory.
+Layout PlanBuilder::Plain(ValueId value, bool channels_last) const {
+  Layout plain = Extents(shapes_[value], Mode{});
+  plain.flat = true;
+  // Of one position both orders are the same.
+  plain.channels_last = channels_last && plain.height * plain.width > 1;
+  return plain;
 }
 
 // The tiles of a layout without its halo.

@@ -16,7 +16,9 @@ class PlanBuilder {
               const KernelTable& kernels, const Tuning& tuning);
 
   std::vector<OperationPtr> operations;
-  std::vector<Lifetime> buffers;
+
+  // Where the buffers of the operations lie in one block of memory.
+  ArenaPlan Place() const;
 
  private:
   // A value in one layout.
@@ -25,22 +27,35 @@ class PlanBuilder {
     float fill;
     Source source;
   };
+  // Operations know buffers by number; several may lie in one piece of memory.
+  struct Buffer {
+    size_t memory, offset;
+  };
 
   void AddStep(size_t index);
   void AddLayer(const Step& step, size_t index);
+  void AddPool(const Step& step, size_t index);
   void AddElementwise(const Step& step);
   void AddAverage(const Step& step);
   void AddFlatten(const Step& step);
+  void AddConcat(const Step& step);
+  void AddResize(const Step& step, size_t index);
+  void AddSoftmax(const Step& step, size_t index);
   void AddStores();
 
   // A new buffer for `layout`, written by the next operation.
   int NewBuffer(const Layout& layout);
+  int NewBuffer(const Slice& slice);
   int Make(ValueId value);  // ... holding `value` in the layout assigned to it
+  void FillHalo(const Layout& layout, int buffer);
+  void CopyInto(ValueId value, const Layout& layout, int buffer);
   void Emit(OperationPtr operation, const std::vector<Source>& read, int written);
+  bool Has(ValueId value, const Want& want) const;  // in a layout that serves
   Copy Read(ValueId value, const Want& want);
   // What all reads of a copy of `value` with the tiles of `want` ask for together.
   Layout Merged(ValueId value, const Want& want) const;
   Layout SpreadOut(Layout layout) const;
+  Layout Plain(ValueId value, bool channels_last) const;
 
   const Graph& graph_;
   const KernelTable& kernels_;
@@ -50,6 +65,9 @@ class PlanBuilder {
   const std::vector<Step> steps_;
   const Assignment layouts_;
   std::vector<std::vector<Copy>> copies_;  // per value; the first is the one its step makes
+  std::vector<Buffer> buffers_;
+  std::vector<Lifetime> memories_;
+  std::vector<int> wholes_;  // per value: its memory where slices of it are written, or -1
 };
 
 }  // namespace sparseprune

@@ -11,28 +11,34 @@ namespace {
 constexpr int64_t kTasks = 8;
 
 // Without halos and with a 1 x 1 kernel a channel is one long row.
-bool IsOneRow(const Step& step, const ConvPlaces& p) {
-  const Window& w = step.node->window;
+bool IsOneRow(const ConvPlaces& p) {
+  const Window& w = p.window;
   const bool plain = w.kernel[0] * w.kernel[1] == 1 && w.stride[0] == 1 && w.stride[1] == 1;
   const bool bare = p.input.RowStride() == p.output.tile_w && !p.output.halo.left &&
                     !p.output.halo.right && p.input.RowStride() == p.input.tile_w;
   return plain && bare && (!p.has_residual || p.residual.RowStride() == p.output.tile_w);
 }
 
-ConvShape ShapeOf(const Step& step, const ConvPlaces& p, int block_rows) {
+ConvShape ShapeOf(const Step& step, const ConvPlaces& p) {
   const Node& node = *step.node;
-  const Window& w = node.window;
-  const bool one_row = IsOneRow(step, p);
+  const Window& w = p.window;
+  const bool one_row = IsOneRow(p);
   return {one_row ? 1 : p.output.tile_h,
           one_row ? p.output.tile_h * p.output.tile_w : p.output.tile_w,
           {w.kernel[0], w.kernel[1]},
           {w.stride[0], w.stride[1]},
           {w.dilation[0], w.dilation[1]},
           node.in_channels,
-          CountKept(MatrixOf(node)),
+          0,
           node.out_channels,
-          block_rows,
-          static_cast<int>(p.output.lanes)};
+          1,
+          static_cast<int>(p.output.lanes),
+          {},
+          node.groups};
+}
+
+int WidthIndex(int block_rows) {
+  return block_rows == 1 ? 0 : block_rows == 2 ? 1 : block_rows == 4 ? 2 : 3;
 }
 
 // Per tap, vectors from the tap of the first output vector's first window.
@@ -47,12 +53,14 @@ std::vector<int64_t> TapOffsets(const Node& node, const Layout& input) {
   return offsets;
 }
 
-// Row ranges packed apart, so that several tasks can share a layer of few tiles.
-int64_t PartCount(const ConvShape& shape, int64_t pieces) {
+// Row ranges packed apart: as the tile has it, and enough that several tasks can share a layer of
+// few tiles.
+int64_t PartRows(const ConvShape& shape, const TileChoice& tile, int64_t pieces) {
   const int64_t work = shape.kept * shape.rows * shape.cols * shape.lanes;
   const int64_t parts =
       std::min({CeilDiv(kTasks, pieces), work / kTaskWork, shape.out_channels / 16});
-  return std::max<int64_t>(parts, 1);
+  const int64_t shared = CeilDiv(shape.out_channels, std::max<int64_t>(parts, 1));
+  return CeilDiv(std::min(tile.part_rows, shared), 8) * 8;
 }
 
 // [0, total) cut into pieces as equal as they can be, none above `most`.
@@ -71,20 +79,19 @@ class Conv final : public Operation {
         mask_(places.output.Mask()),
         activation_(step.activation) {
     const WeightMatrix matrix = MatrixOf(*step.node);
-    const int block = ChooseBlockRows(matrix, {4, 2});
-    shape_ = ShapeOf(step, places, block);
+    shape_ = ShapeOf(step, places);
+    const Blocking blocking{ChooseWidths(shape_, matrix, kernels), false};
     const ConvShape& shape = shape_;
     const TileChoice tile = ChooseTile(shape, kernels, tuning);
-    AddPieces(kernels, step.node->window, shape, tile);
+    AddPieces(kernels, places.window, shape, tile);
     work_ = shape.kept * shape.rows * shape.cols * shape.lanes;
     const std::vector<int64_t> offsets = TapOffsets(*step.node, places.input);
     const int64_t taps = step.node->window.kernel[0] * step.node->window.kernel[1];
     const std::vector<TapRange> ranges = SplitTaps(offsets, tile.block_channels * taps);
-    const int64_t parts = PartCount(shape, static_cast<int64_t>(pieces_.size()));
-    const int64_t step_rows = CeilDiv(CeilDiv(matrix.rows, parts), 4) * 4;
-    for (int64_t first = 0; first < matrix.rows; first += step_rows)
+    part_rows_ = PartRows(shape, tile, static_cast<int64_t>(pieces_.size()));
+    for (int64_t first = 0; first < matrix.rows; first += part_rows_)
       parts_.push_back(Pack(matrix, offsets, ranges, first,
-                            std::min(first + step_rows, matrix.rows), block, false));
+                            std::min(first + part_rows_, matrix.rows), blocking));
   }
 
   int64_t work() const override { return work_; }
@@ -99,7 +106,7 @@ class Conv final : public Operation {
     const auto task = [](void* context, size_t i) {
       const Context& c = *static_cast<const Context*>(context);
       c.self->RunPiece(*c.frame, c.self->pieces_[i / c.self->parts_.size()],
-                       c.self->parts_[i % c.self->parts_.size()]);
+                       i % c.self->parts_.size());
     };
     if (work_ < kTaskWork || frame.parallel->width() == 1)
       for (size_t i = 0; i < tasks; ++i) task(&context, i);
@@ -108,10 +115,11 @@ class Conv final : public Operation {
   }
 
  private:
-  // A rectangle of the output, with the kernels for single rows and for blocks of rows.
+  // A rectangle of the output, with the kernels for blocks of 1, 2, 4 and 8 rows.
   struct Piece {
     int64_t input, output, residual, mask;  // vectors from each map's first
-    ConvKernel single, blocked;
+    int64_t rows, cols;
+    ConvKernel kernels[4];
   };
 
   void AddPieces(const KernelTable& kernels, const Window& w, const ConvShape& shape,
@@ -127,13 +135,19 @@ class Conv final : public Operation {
             {first + y * shape.stride[0] * places_.input.RowStride() + x * shape.stride[1],
              places_.output.Origin() + y * places_.output.RowStride() + x,
              places_.residual.Origin() + y * places_.residual.RowStride() + x,
-             y * places_.output.tile_w + x, kernels.conv(1, shape.stride[1], rows, cols),
-             kernels.conv(shape.block_rows, shape.stride[1], rows, cols)});
+             y * places_.output.tile_w + x,
+             rows,
+             cols,
+             {kernels.conv(1, shape.stride[1], rows, cols),
+              kernels.conv(2, shape.stride[1], rows, cols),
+              kernels.conv(4, shape.stride[1], rows, cols),
+              kernels.conv(8, shape.stride[1], rows, cols)}});
       }
+    activate_ = kernels.elementwise;
     input_row_ = shape.stride[0] * places_.input.RowStride();
   }
 
-  void RunPiece(const Frame& frame, const Piece& piece, const std::vector<Segment>& part) const {
+  void RunPiece(const Frame& frame, const Piece& piece, size_t part) const {
     const int64_t bytes = VectorBytes(places_.output);
     const char* input = places_.from.At(frame) + piece.input * bytes;
     ConvTile tile{};
@@ -149,12 +163,27 @@ class Conv final : public Operation {
     if (!mask_.empty())
       tile.mask = reinterpret_cast<const char*>(mask_.data()) + piece.mask * bytes;
     tile.mask_row_bytes = places_.output.tile_w * bytes;
-    tile.activation = activation_;
-    for (const Segment& segment : part) {
+    tile.activation = IsClamp(activation_) ? activation_ : Activation::kNone;
+    for (const Segment& segment : parts_[part]) {
       tile.packed = segment.View(bias_.data());
       tile.input = input + segment.base * bytes;
-      (segment.block_rows == 1 ? piece.single : piece.blocked)(tile);
+      piece.kernels[WidthIndex(segment.block_rows)](tile);
     }
+    if (!IsClamp(activation_)) Activate(tile, piece, static_cast<int64_t>(part) * part_rows_);
+  }
+
+  // Too much code for every kernel: over the tile again, while it is in the cache.
+  void Activate(const ConvTile& tile, const Piece& piece, int64_t first) const {
+    ElementwiseTask task{};
+    const int64_t channels = std::min(part_rows_, places_.output.channels - first);
+    task.region = {channels, piece.rows, piece.cols};
+    task.output = {tile.output + first * tile.output_channel_bytes, places_.output.ChannelStride(),
+                   places_.output.RowStride()};
+    task.a = {task.output.data, task.output.channel_stride, task.output.row_stride};
+    task.mask = tile.mask;
+    task.mask_row_stride = places_.output.tile_w;
+    task.activation = activation_;
+    activate_(task);
   }
 
   const ConvPlaces places_;
@@ -162,7 +191,8 @@ class Conv final : public Operation {
   const std::vector<int32_t> mask_;
   const Activation activation_;
   ConvShape shape_;
-  int64_t input_row_ = 0, work_ = 0;
+  int64_t input_row_ = 0, part_rows_ = 0, work_ = 0;
+  void (*activate_)(const ElementwiseTask&) = nullptr;
   std::vector<Piece> pieces_;
   std::vector<std::vector<Segment>> parts_;
 };
@@ -175,8 +205,8 @@ std::vector<float> BiasOf(const Node& node) {
 }
 
 WeightMatrix MatrixOf(const Node& node) {
-  return {node.weight.data(), node.out_channels,
-          static_cast<int64_t>(node.weight.size()) / node.out_channels};
+  return {node.weight.Dense(), node.out_channels,
+          static_cast<int64_t>(node.weight.size()) / node.out_channels, node.groups};
 }
 
 OperationPtr MakeConv(const KernelTable& kernels, const Tuning& tuning, const Step& step,

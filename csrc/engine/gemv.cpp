@@ -3,7 +3,7 @@
 #include "engine/arithmetic.h"
 #include "engine/conv.h"
 #include "engine/mode.h"
-#include "engine/slices.h"
+#include "engine/sliced_rows.h"
 
 namespace sparseprune {
 namespace {

@@ -39,4 +39,39 @@ Want WantedInput(const Step& step, const Layout& input, const Layout& output, bo
   return want;
 }
 
+Layout PartsOf(const Layout& input, const Layout& output) {
+  Layout layout = input;
+  layout.flat = false;
+  layout.halo = {};
+  layout.lanes = output.lanes;
+  layout.grid = output.grid;
+  layout.tile_h = output.tile_h * input.height / output.height;
+  layout.tile_w = output.tile_w * input.width / output.width;
+  const bool aligned = layout.tile_h * output.height == output.tile_h * input.height &&
+                       layout.tile_w * output.width == output.tile_w * input.width;
+  if (!output.LanesAreImages() && !aligned) layout.lanes = 0;
+  return layout;
+}
+
+Want ResizedInput(const Node& node, const Layout& input, const Layout& output) {
+  Want want{PartsOf(input, output), 0};
+  // Blending reads beyond the tiles.
+  if (!output.LanesAreImages() && node.resize != Resize::kNearest) want.layout.lanes = 0;
+  return want;
+}
+
+bool Skips(const Window& window) {
+  const std::array<int64_t, 2> one{1, 1}, none{0, 0};
+  return window.kernel == one && window.stride != one && window.pad_begin == none &&
+         window.pad_end == none;
+}
+
+Layout SeenBy(const Window& window, const Layout& input, const Layout& output) {
+  Layout seen = output;
+  seen.channels = input.channels;
+  seen.halo = {};
+  seen.step = {window.stride[0], window.stride[1]};
+  return seen;
+}
+
 }  // namespace sparseprune

@@ -17,7 +17,19 @@ struct Want {
 // `groups` rows where images are in lanes.
 Layout Extents(const Shape& shape, const Mode& mode);
 
-// The input layout with which `step` (kConv, kLinear, kMaxPool) makes `output`.
+// The input layout with which `step` (kConv, kLinear or pooling) makes `output`.
 Want WantedInput(const Step& step, const Layout& input, const Layout& output, bool non_negative);
+
+// The tiles of `input` of which every lane can make its part of the resized `output`; lanes 0
+// where there are none.
+Layout PartsOf(const Layout& input, const Layout& output);
+
+// The input layout with which kResize makes `output`; any (lanes 0) where values change lanes.
+Want ResizedInput(const Node& node, const Layout& input, const Layout& output);
+
+// Whether windows of one position leave rows or columns out.
+bool Skips(const Window& window);
+// What such windows see, with the tiles of the `output` they make.
+Layout SeenBy(const Window& window, const Layout& input, const Layout& output);
 
 }  // namespace sparseprune

@@ -3,7 +3,8 @@
 // Feature maps are N x C x H x W, vectors are N x F. A weight that is exactly zero is structural:
 // it is skipped, so it does not carry a NaN or an infinity of its input on; a kept weight does.
 // kActivation and kMaxPool keep a NaN, wherever in the window it stands (ONNX Runtime's Relu does
-// too, its MaxPool keeps some and loses others).
+// too, its MaxPool keeps some and loses others). kSoftmax makes NaN of all features of an image
+// that has a NaN, a positive infinity, or nothing but negative infinities.
 #pragma once
 
 #include <array>
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/weights.h"
 #include "kernels/activation.h"
 
 namespace sparseprune {
@@ -61,12 +63,12 @@ struct Node {
   std::string name;             // for error messages
   std::vector<ValueId> inputs;  // one; two for kAdd (equal shapes); any number for kConcat
   ValueId output;
-  Window window;              // kConv, kMaxPool, kAveragePool
-  int64_t out_channels = 0;   // kConv: O; kLinear: output features
-  int64_t in_channels = 0;    // kConv: I; kLinear: input features
-  int64_t groups = 1;         // kConv: divides I and O
-  std::vector<float> weight;  // kConv: O x I/groups x KH x KW; kLinear: O x I; kScale: C
-  std::vector<float> bias;    // empty or O (kLinear: y = x W^T + b); kScale: C
+  Window window;             // kConv, kMaxPool, kAveragePool
+  int64_t out_channels = 0;  // kConv: O; kLinear: output features
+  int64_t in_channels = 0;   // kConv: I; kLinear: input features
+  int64_t groups = 1;        // kConv: divides I and O
+  Weights weight;            // kConv: O x I/groups x KH x KW; kLinear: O x I; kScale: C
+  std::vector<float> bias;   // empty or O (kLinear: y = x W^T + b); kScale: empty or C
   Activation activation = Activation::kNone;  // kActivation
   bool count_padding = false;                 // kAveragePool: padding counts in the divisor
   Resize resize = Resize::kNearest;
@@ -78,6 +80,13 @@ struct Graph {
   std::vector<Node> nodes;  // topological order
   int value_count = 0;      // values are 0 .. value_count - 1
   std::vector<ValueId> inputs, outputs;
+  // Maps that lie as N x H x W x C in the caller's memory, whose shapes are given so too; by
+  // position, none where shorter. Inside the graph every map is N x C x H x W.
+  std::vector<bool> channels_last_inputs, channels_last_outputs;
 };
+
+inline bool IsSet(const std::vector<bool>& flags, size_t at) {
+  return at < flags.size() && flags[at];
+}
 
 }  // namespace sparseprune

@@ -24,11 +24,13 @@ struct Halo {
 
 struct Layout {
   int64_t channels = 1, height = 1, width = 1;
-  bool flat = false;  // plain [channel][height][width] floats of one image, without lanes
+  bool flat = false;           // plain [channel][height][width] floats of one image, without lanes
+  bool channels_last = false;  // flat: [height][width][channel] instead
   int64_t lanes = 1;
   Grid grid;
   int64_t tile_h = 1, tile_w = 1;
   Halo halo;
+  Grid step;  // every how many rows and columns of a map it holds; `height` and `width` count those
 
   int64_t Rows() const { return halo.top + tile_h + halo.bottom; }
   int64_t RowStride() const { return halo.left + tile_w + halo.right; }
@@ -43,6 +45,8 @@ struct Layout {
   // Some lanes own positions outside the map.
   bool HasPadding() const { return grid.y * tile_h != height || grid.x * tile_w != width; }
 
+  // From one channel to the next, in floats.
+  int64_t ChannelFloats() const;
   // Of position (y, x): floats from the start of its channel; -1 outside the map.
   int64_t FloatIndex(int64_t y, int64_t x) const;
   // Of tile position (y, x), which may lie in the halo: the map position `lane` sees there.
@@ -53,21 +57,5 @@ struct Layout {
   // tile_h x tile_w vectors: -1 in lanes inside the map, 0 outside; empty when all are inside.
   std::vector<int32_t> Mask() const;
 };
-
-// Vectors to move between two layouts, or within one.
-struct ShuffleTable {
-  std::vector<int32_t> from, to, permutation, permutations;
-};
-// Fills the halo from the tiles.
-ShuffleTable HaloTable(const Layout& layout);
-// From one layout with images in lanes to another, halo included.
-ShuffleTable CopyTable(const Layout& from, const Layout& to);
-
-struct GatherTable {
-  std::vector<int32_t> index, to;
-};
-// From any layout of one image to one with lanes, halo included. For images in lanes: one index
-// per vector, from the flat layout of an image.
-GatherTable TableTo(const Layout& from, const Layout& to);
 
 }  // namespace sparseprune

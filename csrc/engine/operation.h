@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/graph.h"
 #include "engine/layout.h"
 #include "engine/parallel.h"
 #include "engine/tuning.h"
@@ -50,21 +51,47 @@ using OperationPtr = std::unique_ptr<Operation>;
 ConstMapView ViewOf(const Layout& layout, const char* data);
 MapView ViewOf(const Layout& layout, char* data);
 int64_t VectorBytes(const Layout& layout);
+Region RegionOf(const Layout& layout);
+// Null for an empty mask (Layout::Mask).
+const char* MaskData(const std::vector<int32_t>& mask);
 
-OperationPtr MakeElementwise(const KernelTable& kernels, const Layout& a, Source from,
-                             const Layout* b, Source other, const Layout& to, int buffer,
-                             Activation activation);
-OperationPtr MakeMaxPool(const KernelTable& kernels, const int64_t (&kernel)[2],
-                         const int64_t (&stride)[2], const int64_t (&pad)[2], const Layout& input,
+struct ElementwisePlaces {
+  Layout input, other, output;  // of equal tiles
+  Source from, other_from;
+  int buffer;
+  bool two;  // `other` is added
+};
+// activation(scale (input + other) + shift).
+struct Epilogue {
+  const Node* scale;  // kScale; null: none
+  Activation activation;
+};
+OperationPtr MakeElementwise(const KernelTable& kernels, const ElementwisePlaces& places,
+                             const Epilogue& epilogue);
+// `input` has the halo the windows need, filled with what must not win (max) or with zeros.
+OperationPtr MakeMaxPool(const KernelTable& kernels, const Window& window, const Layout& input,
                          Source from, const Layout& output, int buffer);
+// Every window holds a position of the map.
+OperationPtr MakeAveragePool(const KernelTable& kernels, const Window& window, bool count_padding,
+                             const Layout& input, Source from, const Layout& output, int buffer);
 OperationPtr MakeAverage(const KernelTable& kernels, const Layout& input, Source from,
                          const Layout& output, int buffer);
+// Of vectors (N x F).
+OperationPtr MakeSoftmax(const KernelTable& kernels, const Layout& input, Source from,
+                         const Layout& output, int buffer);
+OperationPtr MakeResize(const KernelTable& kernels, Resize mode, const Layout& input, Source from,
+                        const Layout& output, int buffer);
+// kBilinear from tiles with one repeated position around them, as MakeEdgeCopy makes them.
+OperationPtr MakeBilinearInLanes(const KernelTable& kernels, const Layout& input, Source from,
+                                 const Layout& output, int buffer);
+OperationPtr MakeEdgeCopy(const KernelTable& kernels, const Layout& input, Source from,
+                          const Layout& output, int buffer);
 OperationPtr MakeHalo(const KernelTable& kernels, const Layout& layout, int buffer);
 // `from` and `to` hold the same map, or `to` is its flattened vector.
 OperationPtr MakeCopy(const KernelTable& kernels, const Layout& from, Source source,
                       const Layout& to, int buffer, float fill);
-// From a buffer to an output of the graph, for the live images.
-// `row_per_group`: the rows of `layout` are groups of images, not positions of one.
-OperationPtr MakeStore(const Layout& layout, Source source, size_t output, bool row_per_group);
+// To an output of the graph, for the live images: `plain` is the layout of one.
+OperationPtr MakeStore(const KernelTable& kernels, const Layout& from, Source source,
+                       const Layout& plain, size_t output);
 
 }  // namespace sparseprune

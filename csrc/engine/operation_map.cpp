@@ -3,90 +3,6 @@
 namespace sparseprune {
 namespace {
 
-const char* MaskData(const std::vector<int32_t>& mask) {
-  return mask.empty() ? nullptr : reinterpret_cast<const char*>(mask.data());
-}
-
-Region RegionOf(const Layout& layout) { return {layout.channels, layout.tile_h, layout.tile_w}; }
-
-class Elementwise final : public Operation {
- public:
-  Elementwise(const KernelTable& kernels, const Layout& a, Source from, const Layout* b,
-              Source other, const Layout& to, int buffer, Activation activation)
-      : kernels_(kernels),
-        a_(a),
-        b_(b ? *b : a),
-        to_(to),
-        from_(from),
-        other_(other),
-        buffer_(buffer),
-        two_(b != nullptr),
-        activation_(activation) {}
-
-  void Run(const Frame& frame) const noexcept override {
-    const char* a = from_.At(frame);
-    const char* b = two_ ? other_.At(frame) : nullptr;
-    char* out = frame.buffers[buffer_];
-    if (to_.flat) {
-      const int64_t count = to_.channels * to_.height * to_.width;
-      kernels_.elementwise_flat(reinterpret_cast<const float*>(a),
-                                reinterpret_cast<const float*>(b), activation_, count,
-                                reinterpret_cast<float*>(out));
-      return;
-    }
-    ElementwiseTask task{RegionOf(to_), ViewOf(a_, a), {}, ViewOf(to_, out), activation_};
-    if (two_) task.b = ViewOf(b_, b);
-    kernels_.elementwise(task);
-  }
-
- private:
-  const KernelTable& kernels_;
-  const Layout a_, b_, to_;
-  const Source from_, other_;
-  const int buffer_;
-  const bool two_;
-  const Activation activation_;
-};
-
-class MaxPool final : public Operation {
- public:
-  MaxPool(const KernelTable& kernels, const int64_t (&kernel)[2], const int64_t (&stride)[2],
-          const int64_t (&pad)[2], const Layout& input, Source from, const Layout& output,
-          int buffer)
-      : kernels_(kernels),
-        task_{},
-        input_(input),
-        output_(output),
-        from_(from),
-        buffer_(buffer),
-        mask_(output.Mask()),
-        first_(pad[0] * input.RowStride() + pad[1]) {
-    task_.region = RegionOf(output);
-    task_.mask = MaskData(mask_);
-    for (int axis = 0; axis < 2; ++axis) {
-      task_.kernel[axis] = kernel[axis];
-      task_.stride[axis] = stride[axis];
-    }
-  }
-
-  void Run(const Frame& frame) const noexcept override {
-    PoolTask task = task_;
-    task.input = ViewOf(input_, from_.At(frame));
-    task.input.data -= first_ * VectorBytes(input_);
-    task.output = ViewOf(output_, frame.buffers[buffer_]);
-    kernels_.max_pool(task);
-  }
-
- private:
-  const KernelTable& kernels_;
-  PoolTask task_;
-  const Layout input_, output_;
-  const Source from_;
-  const int buffer_;
-  const std::vector<int32_t> mask_;
-  const int64_t first_;
-};
-
 // Lanes outside the map hold zeros (Layout::Mask), so they may take part in the sum.
 class Average final : public Operation {
  public:
@@ -115,6 +31,12 @@ class Average final : public Operation {
 
 }  // namespace
 
+const char* MaskData(const std::vector<int32_t>& mask) {
+  return mask.empty() ? nullptr : reinterpret_cast<const char*>(mask.data());
+}
+
+Region RegionOf(const Layout& layout) { return {layout.channels, layout.tile_h, layout.tile_w}; }
+
 int64_t VectorBytes(const Layout& layout) { return 4 * layout.lanes; }
 
 ConstMapView ViewOf(const Layout& layout, const char* data) {
@@ -123,18 +45,6 @@ ConstMapView ViewOf(const Layout& layout, const char* data) {
 
 MapView ViewOf(const Layout& layout, char* data) {
   return {data + layout.Origin() * VectorBytes(layout), layout.ChannelStride(), layout.RowStride()};
-}
-
-OperationPtr MakeElementwise(const KernelTable& kernels, const Layout& a, Source from,
-                             const Layout* b, Source other, const Layout& to, int buffer,
-                             Activation activation) {
-  return std::make_unique<Elementwise>(kernels, a, from, b, other, to, buffer, activation);
-}
-
-OperationPtr MakeMaxPool(const KernelTable& kernels, const int64_t (&kernel)[2],
-                         const int64_t (&stride)[2], const int64_t (&pad)[2], const Layout& input,
-                         Source from, const Layout& output, int buffer) {
-  return std::make_unique<MaxPool>(kernels, kernel, stride, pad, input, from, output, buffer);
 }
 
 OperationPtr MakeAverage(const KernelTable& kernels, const Layout& input, Source from,

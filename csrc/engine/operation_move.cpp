@@ -1,8 +1,8 @@
-#include <algorithm>
 #include <cstring>
+#include <utility>
 
-#include "engine/mode.h"
-#include "engine/operation.h"
+#include "engine/moves.h"
+#include "engine/tables.h"
 
 namespace sparseprune {
 namespace {
@@ -36,165 +36,93 @@ class Shuffle final : public Operation {
   const float fill_;
 };
 
-GatherTask TaskOf(const GatherTable& table, const Layout& from, const Layout& to, float fill) {
-  GatherTask task{};
-  task.channels = to.channels;
-  task.count = static_cast<int64_t>(table.to.size());
-  task.input_channel_floats =
-      from.flat ? from.height * from.width : from.ChannelStride() * from.lanes;
-  task.index = table.index.data();
-  task.output_channel_stride = to.ChannelStride();
-  task.to = table.to.data();
-  task.fill = fill;
-  return task;
-}
-
-// From one image.
-class Gather final : public Operation {
+// Between two layouts of one image, by parts of vectors.
+class Merge final : public Operation {
  public:
-  Gather(const KernelTable& kernels, const Layout& from, Source source, const Layout& to,
-         int buffer, float fill)
+  Merge(const KernelTable& kernels, const Layout& from, Source source, const Layout& to,
+        Target target, float fill)
       : kernels_(kernels),
-        table_(TableTo(from, to)),
-        task_(TaskOf(table_, from, to, fill)),
+        table_(TableBetween(from, to, kernels.lanes)),
         source_(source),
-        buffer_(buffer) {}
+        target_(target) {
+    task_.channels = from.channels;
+    task_.count = static_cast<int64_t>(table_.to.size());
+    task_.input_channel_floats = from.ChannelFloats();
+    task_.output_channel_floats = to.ChannelFloats();
+    task_.to = table_.to.data();
+    task_.first = table_.first.data();
+    task_.parts = table_.parts.data();
+    task_.orders = table_.orders.data();
+    task_.fill = fill;
+  }
 
   void Run(const Frame& frame) const noexcept override {
-    GatherTask task = task_;
+    MergeTask task = task_;
     task.input = reinterpret_cast<const float*>(source_.At(frame));
-    task.output = frame.buffers[buffer_];
-    kernels_.gather(task);
+    task.output = reinterpret_cast<float*>(target_.At(frame));
+    kernels_.merge(task);
   }
 
  private:
   const KernelTable& kernels_;
-  const GatherTable table_;
-  const GatherTask task_;
+  const MergeTable table_;
+  MergeTask task_{};
   const Source source_;
-  const int buffer_;
+  const Target target_;
 };
 
-// From the images of one pass into their lanes.
-class GatherImages final : public Operation {
+// Between plain maps of one image.
+class PlainCopy final : public Operation {
  public:
-  GatherImages(const KernelTable& kernels, const Layout& from, Source source, const Layout& to,
-               int buffer, float fill)
-      : kernels_(kernels),
-        table_(TableTo(from, to)),
-        task_(TaskOf(table_, from, to, fill)),
-        image_(from.channels * from.height * from.width),
-        lanes_(to.lanes),
-        groups_(VectorOfImages(from, to) ? to.height : 1),
-        source_(source),
-        buffer_(buffer),
-        group_(table_.to.size(), 0) {
-    if (groups_ == 1) return;
-    for (size_t v = 0; v < group_.size(); ++v) group_[v] = static_cast<int32_t>(v);
-    std::fill(table_.index.begin(), table_.index.end(), 0);
-  }
-
-  void Run(const Frame& frame) const noexcept override {
-    int32_t bases[kMostGroups * kMostLanes];
-    for (int64_t i = 0; i < groups_ * lanes_; ++i)
-      bases[i] = static_cast<int32_t>(std::min(i, frame.images - 1) * image_);
-    GatherLanesTask task{task_, bases, group_.data()};
-    task.gather.input = reinterpret_cast<const float*>(source_.At(frame));
-    task.gather.output = frame.buffers[buffer_];
-    kernels_.gather_lanes(task);
-  }
-
- private:
-  static constexpr int64_t kMostLanes = 16;
-  // A vector's rows are groups of images, not positions of one.
-  static bool VectorOfImages(const Layout& from, const Layout& to) {
-    return to.height != from.height;
-  }
-
-  const KernelTable& kernels_;
-  GatherTable table_;
-  const GatherTask task_;
-  const int64_t image_, lanes_, groups_;
-  const Source source_;
-  const int buffer_;
-  std::vector<int32_t> group_;
-};
-
-// Float indices of the positions of one channel, in the order of a plain map.
-std::vector<int32_t> Positions(const Layout& layout) {
-  std::vector<int32_t> positions;
-  for (int64_t y = 0; y < layout.height; ++y)
-    for (int64_t x = 0; x < layout.width; ++x)
-      positions.push_back(static_cast<int32_t>(layout.FloatIndex(y, x)));
-  return positions;
-}
-
-// `channels` channels of `layout` from `from` on.
-void Scatter(const Layout& layout, const std::vector<int32_t>& positions, int64_t channels,
-             const float* from, float* to) {
-  for (int64_t c = 0; c < channels; ++c, from += layout.ChannelStride() * layout.lanes)
-    for (int32_t position : positions) *to++ = from[position];
-}
-
-// From lanes to the plain map of one image.
-class Flatten final : public Operation {
- public:
-  Flatten(const Layout& from, Source source, int buffer)
-      : from_(from), positions_(Positions(from)), source_(source), buffer_(buffer) {}
-
-  void Run(const Frame& frame) const noexcept override {
-    Scatter(from_, positions_, from_.channels, reinterpret_cast<const float*>(source_.At(frame)),
-            reinterpret_cast<float*>(frame.buffers[buffer_]));
-  }
-
- private:
-  const Layout from_;
-  const std::vector<int32_t> positions_;
-  const Source source_;
-  const int buffer_;
-};
-
-class Store final : public Operation {
- public:
-  Store(const Layout& layout, Source source, size_t output, bool row_per_group)
-      : layout_(layout), source_(source), output_(output), row_per_group_(row_per_group) {
-    if (!layout.flat) positions_ = Positions(layout);
-    if (row_per_group) positions_.resize(1);
-  }
+  PlainCopy(const Layout& from, Source source, const Layout& to, Target target)
+      : from_(from), to_(to), source_(source), target_(target) {}
 
   void Run(const Frame& frame) const noexcept override {
     const float* from = reinterpret_cast<const float*>(source_.At(frame));
-    float* to = frame.outputs[output_];
-    const int64_t image = layout_.channels * (row_per_group_ ? 1 : layout_.height) * layout_.width;
-    if (layout_.flat) {
-      std::memcpy(to, from, static_cast<size_t>(image) * sizeof(float));
+    float* to = reinterpret_cast<float*>(target_.At(frame));
+    const int64_t area = from_.height * from_.width;
+    if (from_.channels_last == to_.channels_last || area == 1) {
+      std::memcpy(to, from, static_cast<size_t>(from_.channels * area) * sizeof(float));
       return;
     }
-    for (int64_t c = 0; c < layout_.channels; c += kBlock)
-      for (int64_t i = 0; i < frame.images; ++i)
-        StoreChannels(c, from + ImageStart(i), to + i * image);
+    const int64_t in_step = from_.channels_last ? from_.channels : 1;
+    const int64_t out_step = to_.channels_last ? from_.channels : 1;
+    for (int64_t c = 0; c < from_.channels; ++c)
+      for (int64_t i = 0; i < area; ++i)
+        to[c * to_.ChannelFloats() + i * out_step] = from[c * from_.ChannelFloats() + i * in_step];
   }
 
  private:
-  // All images read the same cache lines, one lane each: few enough channels to keep them in L1.
-  static constexpr int64_t kBlock = 16;
-
-  void StoreChannels(int64_t first, const float* from, float* to) const {
-    Scatter(layout_, positions_, std::min(kBlock, layout_.channels - first),
-            from + first * layout_.ChannelStride() * layout_.lanes,
-            to + first * static_cast<int64_t>(positions_.size()));
-  }
-
-  int64_t ImageStart(int64_t image) const {
-    return image % layout_.lanes + image / layout_.lanes * layout_.RowStride() * layout_.lanes;
-  }
-
-  const Layout layout_;
+  const Layout from_, to_;
   const Source source_;
-  const size_t output_;
-  const bool row_per_group_;
-  std::vector<int32_t> positions_;
+  const Target target_;
 };
+
+// Narrow tiles hold too few columns of a row for square blocks, while a vector then takes its lanes
+// from few others. With 16 lanes both cost the same at a width of five (measured on Zen 4: 6.4
+// against 13 clocks a vector at seven, more than 10 against 7 at four).
+bool MergesPlain(const Layout& plain, const Layout& tiled) {
+  return !tiled.LanesAreImages() && !plain.channels_last && 3 * tiled.tile_w < tiled.lanes &&
+         plain.height * plain.width >= tiled.lanes;
+}
+
+OperationPtr MakeToPlain(const KernelTable& kernels, const Layout& from, Source source,
+                         const Layout& plain, Target target) {
+  if (from.flat) return std::make_unique<PlainCopy>(from, source, plain, target);
+  if (MergesPlain(plain, from))
+    return std::make_unique<Merge>(kernels, from, source, plain, target, 0.0f);
+  return MakeDeinterleave(kernels, from, source, plain, target);
+}
+
+// The plain layout of the map in `layout`.
+Layout PlainOf(const Layout& layout) {
+  Layout plain;
+  plain.channels = layout.channels;
+  plain.height = layout.height;
+  plain.width = layout.width;
+  plain.flat = true;
+  return plain;
+}
 
 // A map becomes a vector: channel after channel, position after position.
 ShuffleTable FlattenTable(const Layout& from) {
@@ -212,10 +140,11 @@ OperationPtr MakeHalo(const KernelTable& kernels, const Layout& layout, int buff
 
 OperationPtr MakeCopy(const KernelTable& kernels, const Layout& from, Source source,
                       const Layout& to, int buffer, float fill) {
-  if (to.flat) return std::make_unique<Flatten>(from, source, buffer);
+  if (to.flat) return MakeToPlain(kernels, from, source, PlainOf(from), Target{buffer});
+  if (from.flat && !MergesPlain(from, to))
+    return MakeInterleave(kernels, from, source, to, buffer, fill);
   if (!to.LanesAreImages())
-    return std::make_unique<Gather>(kernels, from, source, to, buffer, fill);
-  if (from.flat) return std::make_unique<GatherImages>(kernels, from, source, to, buffer, fill);
+    return std::make_unique<Merge>(kernels, from, source, to, Target{buffer}, fill);
   if (from.channels != to.channels)
     return std::make_unique<Shuffle>(kernels, FlattenTable(from), from, source,
                                      from.height * from.width, buffer, fill);
@@ -223,8 +152,9 @@ OperationPtr MakeCopy(const KernelTable& kernels, const Layout& from, Source sou
                                    buffer, fill);
 }
 
-OperationPtr MakeStore(const Layout& layout, Source source, size_t output, bool row_per_group) {
-  return std::make_unique<Store>(layout, source, output, row_per_group);
+OperationPtr MakeStore(const KernelTable& kernels, const Layout& from, Source source,
+                       const Layout& plain, size_t output) {
+  return MakeToPlain(kernels, from, source, plain, Target{-1, output});
 }
 
 }  // namespace sparseprune

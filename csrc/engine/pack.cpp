@@ -3,104 +3,124 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/patterns.h"
+
 namespace sparseprune {
 namespace {
 
 // What 16-bit offsets span.
 constexpr int64_t kReach = 65536;
 
+// Taps [begin, end) of a list belong to `row` and the rows of its block.
 struct Group {
-  int64_t row;
+  int64_t row, begin, end;
+};
+
+// The groups of one width over one tap range.
+struct Groups {
+  int width;
+  std::vector<Group> groups;
   std::vector<int64_t> taps;
-};
 
-// The rows being packed and how they are grouped.
-struct Rows {
-  const WeightMatrix& matrix;
-  int64_t first, last;
-  int block;
-  bool pad;
-
-  bool Kept(int64_t row, int64_t tap) const {
-    return row >= matrix.rows || matrix.at(row, tap) != 0;
-  }
-  bool InGroup(int64_t row) const {
-    return block > 1 && (pad || row - row % block + block <= last);
-  }
-  bool Full(int64_t row, int64_t tap) const {
-    const int64_t start = row - row % block;
-    for (int64_t r = start; r < start + block; ++r)
-      if (!Kept(r, tap)) return false;
-    return true;
+  // Those taps of `patterns` that the block at `shift` keeps whole, which are then done with.
+  void Take(std::vector<uint32_t>& patterns, int shift, int64_t row, int64_t first_tap) {
+    const uint32_t block = ((uint32_t{1} << width) - 1) << shift;
+    const int64_t begin = static_cast<int64_t>(taps.size());
+    for (size_t i = 0; i < patterns.size(); ++i)
+      if ((patterns[i] & block) == block) {
+        taps.push_back(first_tap + static_cast<int64_t>(i));
+        patterns[i] &= ~block;
+      }
+    const int64_t end = static_cast<int64_t>(taps.size());
+    if (end > begin) groups.push_back({row, begin, end});
   }
 };
 
-std::vector<Group> Blocks(const Rows& rows, const TapRange& range) {
-  std::vector<Group> groups;
-  if (rows.block == 1) return groups;
-  for (int64_t row = rows.first; row < rows.last && rows.InGroup(row); row += rows.block) {
-    Group group{row, {}};
-    for (int64_t tap = range.begin; tap < range.end; ++tap)
-      if (rows.Full(row, tap)) group.taps.push_back(tap);
-    if (!group.taps.empty()) groups.push_back(std::move(group));
-  }
-  return groups;
-}
+class Packer {
+ public:
+  Packer(const WeightMatrix& matrix, const std::vector<int64_t>& offsets, int64_t first,
+         int64_t last)
+      : matrix_(matrix), offsets_(offsets), first_(first), last_(last) {}
 
-bool IsEmpty(const WeightMatrix& matrix, int64_t row) {
-  for (int64_t tap = 0; tap < matrix.taps; ++tap)
-    if (matrix.at(row, tap) != 0) return false;
-  return true;
-}
-
-// A row without any weight still gets its bias, in the first range.
-std::vector<Group> Singles(const Rows& rows, const TapRange& range) {
-  std::vector<Group> groups;
-  for (int64_t row = rows.first; row < rows.last; ++row) {
-    Group group{row, {}};
-    for (int64_t tap = range.begin; tap < range.end; ++tap)
-      if (rows.Kept(row, tap) && !(rows.InGroup(row) && rows.Full(row, tap)))
-        group.taps.push_back(tap);
-    if (!group.taps.empty() || (range.begin == 0 && IsEmpty(rows.matrix, row)))
-      groups.push_back(std::move(group));
-  }
-  return groups;
-}
-
-Segment Emit(const WeightMatrix& matrix, const std::vector<int64_t>& offsets, const TapRange& range,
-             std::vector<Group> groups, int block) {
-  // Equal counts follow each other, so the end of a row is a branch the CPU can predict.
-  std::stable_sort(groups.begin(), groups.end(),
-                   [](const Group& a, const Group& b) { return a.taps.size() < b.taps.size(); });
-  Segment segment{block, range.base, {}, {}, {}, {}};
-  for (const Group& group : groups) {
-    segment.counts.push_back(static_cast<int32_t>(group.taps.size()));
-    for (int64_t r = group.row; r < group.row + block; ++r)
-      segment.rows.push_back(static_cast<uint32_t>(r) << 2);
-    for (int64_t tap : group.taps) {
-      segment.offsets.push_back(static_cast<uint16_t>(offsets[tap] - range.base));
-      for (int64_t r = group.row; r < group.row + block; ++r)
-        segment.weights.push_back(r < matrix.rows ? matrix.at(r, tap) : 0);
+  void AddRange(const TapRange& range, const Blocking& blocking) {
+    std::vector<Groups> made;
+    for (int width : blocking.widths) made.push_back({width, {}, {}});
+    if (made.empty() || made.back().width != 1) made.push_back({1, {}, {}});
+    const int widest = blocking.widest();
+    std::vector<uint32_t> patterns;
+    for (int64_t row = first_; row < last_; row += widest) {
+      const RowSpan rows{row, widest, last_, blocking.pad_rows};
+      const int64_t first_tap = ReadPatterns(matrix_, rows, range.begin, range.end, patterns);
+      for (Groups& groups : made)
+        for (int shift = 0; shift < widest; shift += groups.width)
+          if (row + shift < last_) groups.Take(patterns, shift, row + shift, first_tap);
     }
+    for (Groups& groups : made)
+      if (!groups.groups.empty()) Emit(groups, range.base);
   }
+
+  // A row without any weight still gets its bias.
+  std::vector<Segment> Finish() {
+    std::vector<uint32_t*> latest = MarkStarts();
+    Groups empty{1, {}, {}};
+    for (int64_t row = first_; row < last_; ++row)
+      if (latest[row - first_] == nullptr) empty.groups.push_back({row, 0, 0});
+    for (uint32_t* word : latest)
+      if (word != nullptr) *word |= kLastPart;
+    if (!empty.groups.empty()) {
+      Emit(empty, 0);
+      for (uint32_t& word : segments_.back().rows) word |= kFirstPart | kLastPart;
+    }
+    return std::move(segments_);
+  }
+
+ private:
+  void Emit(Groups& groups, int64_t base) {
+    // Equal counts follow each other, so the end of a row is a branch the CPU can predict.
+    std::stable_sort(
+        groups.groups.begin(), groups.groups.end(),
+        [](const Group& a, const Group& b) { return a.end - a.begin < b.end - b.begin; });
+    Segment segment{groups.width, base, {}, {}, {}, {}};
+    segment.offsets.reserve(groups.taps.size());
+    segment.weights.reserve(groups.taps.size() * groups.width);
+    for (const Group& group : groups.groups) {
+      segment.counts.push_back(static_cast<int32_t>(group.end - group.begin));
+      for (int64_t r = group.row; r < group.row + groups.width; ++r)
+        segment.rows.push_back(static_cast<uint32_t>(r) << 2);
+      for (int64_t i = group.begin; i < group.end; ++i) Append(segment, group.row, groups.taps[i]);
+    }
 #ifdef SPARSEPRUNE_FLIP_PACKED_WEIGHTS  // a build that answers wrongly: do the checks notice?
-  for (size_t i = 0; i < segment.weights.size() && i < SPARSEPRUNE_FLIP_PACKED_WEIGHTS; ++i)
-    segment.weights[i] = -segment.weights[i];
+    for (size_t i = 0; i < segment.weights.size() && i < SPARSEPRUNE_FLIP_PACKED_WEIGHTS; ++i)
+      segment.weights[i] = -segment.weights[i];
 #endif
-  return segment;
-}
+    segments_.push_back(std::move(segment));
+  }
 
-void MarkParts(std::vector<Segment>& segments, int64_t first, int64_t last, int block) {
-  std::vector<uint32_t*> latest(static_cast<size_t>(last - first + block), nullptr);
-  for (Segment& segment : segments)
-    for (uint32_t& word : segment.rows) {
-      uint32_t*& seen = latest[(word >> 2) - first];
-      if (seen == nullptr) word |= kFirstPart;
-      seen = &word;
-    }
-  for (uint32_t* word : latest)
-    if (word != nullptr) *word |= kLastPart;
-}
+  void Append(Segment& segment, int64_t row, int64_t tap) const {
+    segment.offsets.push_back(static_cast<uint16_t>(offsets_[tap] - segment.base));
+    for (int64_t r = row; r < row + segment.block_rows; ++r)
+      segment.weights.push_back(r < matrix_.rows ? matrix_.row(r)[tap - matrix_.first_tap(r)] : 0);
+  }
+
+  // Returns the last word of each row.
+  std::vector<uint32_t*> MarkStarts() {
+    int64_t widest = 1;
+    for (const Segment& segment : segments_) widest = std::max<int64_t>(widest, segment.block_rows);
+    std::vector<uint32_t*> latest(static_cast<size_t>(last_ - first_ + widest), nullptr);
+    for (Segment& segment : segments_)
+      for (uint32_t& word : segment.rows) {
+        uint32_t*& seen = latest[(word >> 2) - first_];
+        if (seen == nullptr) word |= kFirstPart;
+        seen = &word;
+      }
+    return latest;
+  }
+
+  const WeightMatrix& matrix_;
+  const std::vector<int64_t>& offsets_;
+  const int64_t first_, last_;
+  std::vector<Segment> segments_;
+};
 
 }  // namespace
 
@@ -134,41 +154,12 @@ std::vector<TapRange> SplitTaps(const std::vector<int64_t>& offsets, int64_t mos
   return ranges;
 }
 
-int64_t CountKept(const WeightMatrix& matrix) {
-  return std::count_if(matrix.values, matrix.values + matrix.rows * matrix.taps,
-                       [](float w) { return w != 0; });
-}
-
-int64_t CountBlocked(const WeightMatrix& matrix, int block_rows, bool pad_rows) {
-  const Rows rows{matrix, 0, matrix.rows, block_rows, pad_rows};
-  int64_t count = 0;
-  for (int64_t row = 0; row < matrix.rows && rows.InGroup(row); row += block_rows) {
-    const int64_t real = std::min<int64_t>(block_rows, matrix.rows - row);
-    for (int64_t tap = 0; tap < matrix.taps; ++tap) count += rows.Full(row, tap) ? real : 0;
-  }
-  return count;
-}
-
-int ChooseBlockRows(const WeightMatrix& matrix, const std::vector<int>& choices) {
-  const int64_t kept = CountKept(matrix);
-  for (int block : choices)
-    if (2 * CountBlocked(matrix, block, false) > kept) return block;
-  return 1;
-}
-
 std::vector<Segment> Pack(const WeightMatrix& matrix, const std::vector<int64_t>& offsets,
                           const std::vector<TapRange>& ranges, int64_t first, int64_t last,
-                          int block_rows, bool pad_rows) {
-  const Rows rows{matrix, first, last, block_rows, pad_rows};
-  std::vector<Segment> segments;
-  for (const TapRange& range : ranges) {
-    std::vector<Group> blocks = Blocks(rows, range), singles = Singles(rows, range);
-    if (!blocks.empty())
-      segments.push_back(Emit(matrix, offsets, range, std::move(blocks), block_rows));
-    if (!singles.empty()) segments.push_back(Emit(matrix, offsets, range, std::move(singles), 1));
-  }
-  MarkParts(segments, first, last, block_rows);
-  return segments;
+                          const Blocking& blocking) {
+  Packer packer(matrix, offsets, first, last);
+  for (const TapRange& range : ranges) packer.AddRange(range, blocking);
+  return packer.Finish();
 }
 
 }  // namespace sparseprune

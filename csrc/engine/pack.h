@@ -8,11 +8,17 @@
 
 namespace sparseprune {
 
-// A weight matrix: one row per output channel, one tap per weight of a row.
+// One row per output channel. Taps are the weights a row could have: `taps` for each group of
+// input channels, of which a row sees one group. `values` holds rows x taps.
 struct WeightMatrix {
-  const float* values;
+  std::vector<float> values;
   int64_t rows, taps;
-  float at(int64_t row, int64_t tap) const { return values[row * taps + tap]; }
+  int64_t groups = 1;
+
+  int64_t all_taps() const { return groups * taps; }
+  // The first tap a row sees, counted over all groups.
+  int64_t first_tap(int64_t row) const { return row / (rows / groups) * taps; }
+  const float* row(int64_t row) const { return values.data() + row * taps; }
 };
 
 // Taps [begin, end) whose inputs lie at most 65535 units after `base`.
@@ -21,7 +27,7 @@ struct TapRange {
 };
 
 // Groups of `block_rows` rows over one tap range. Every tap of a group is kept by all its rows, so
-// a structural zero is never multiplied; what does not fill a block goes to single rows.
+// a structural zero is never multiplied.
 struct Segment {
   int block_rows;
   int64_t base;
@@ -33,21 +39,27 @@ struct Segment {
   PackedRows View(const float* bias) const;
 };
 
+// How rows are joined: `widths` descend, each divides the one before, and blocks of a width start
+// at multiples of it. What fills no block goes to single rows. With `pad_rows`, rows past the last
+// count as kept.
+struct Blocking {
+  std::vector<int> widths;
+  bool pad_rows = false;
+
+  int widest() const { return widths.empty() ? 1 : widths.front(); }
+};
+
 // Consecutive ranges of at most `most_taps` taps that 16-bit offsets can reach.
 std::vector<TapRange> SplitTaps(const std::vector<int64_t>& offsets, int64_t most_taps);
 
-// How many weights lie in full blocks of `block_rows` rows that start at multiples of it; with
-// `pad_rows`, rows past the last count as kept.
+// How many weights lie in full blocks of `block_rows` rows that start at multiples of it.
 int64_t CountBlocked(const WeightMatrix& matrix, int block_rows, bool pad_rows);
 int64_t CountKept(const WeightMatrix& matrix);
 
-// The largest of `choices` (descending) whose full blocks hold most of the kept weights, else 1.
-int ChooseBlockRows(const WeightMatrix& matrix, const std::vector<int>& choices);
-
 // Rows [first, last), run in the order returned. Every row starts from its bias once and finishes
-// once. `first` is a multiple of block_rows; with `pad_rows`, rows past the last count as kept.
+// once. `first` is a multiple of the widest block.
 std::vector<Segment> Pack(const WeightMatrix& matrix, const std::vector<int64_t>& offsets,
                           const std::vector<TapRange>& ranges, int64_t first, int64_t last,
-                          int block_rows, bool pad_rows);
+                          const Blocking& blocking);
 
 }  // namespace sparseprune

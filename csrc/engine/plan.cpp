@@ -53,7 +53,7 @@ Workspace::Workspace(size_t bytes, const std::vector<size_t>& offsets, int64_t p
 Plan::Plan(const Graph& graph, const std::vector<Shape>& shapes, const Mode& mode,
            const KernelTable& kernels, const Tuning& tuning) {
   PlanBuilder builder(graph, shapes, mode, kernels, tuning);
-  ArenaPlan arena = PlaceBuffers(builder.buffers);
+  ArenaPlan arena = builder.Place();
   operations_ = std::move(builder.operations);
   for (const OperationPtr& operation : operations_) work_ += operation->work();
   offsets_ = std::move(arena.offsets);
@@ -77,6 +77,10 @@ WorkspacePtr Plan::Borrow(int64_t passes) const {
 void Plan::GiveBack(WorkspacePtr workspace) const noexcept {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (idle_.size() < kMostIdle) idle_.push_back(std::move(workspace));
+}
+
+void Plan::Swap(size_t index, Plan& other) noexcept {
+  operations_[index].swap(other.operations_[index]);
 }
 
 void Plan::Run(Frame* frames, int64_t count, const Workspace& workspace) const noexcept {

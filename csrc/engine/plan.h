@@ -41,6 +41,11 @@ class Plan {
   WorkspacePtr Borrow(int64_t passes) const;
   void GiveBack(WorkspacePtr workspace) const noexcept;
 
+  const std::vector<OperationPtr>& operations() const { return operations_; }
+  // Trades places with the operation of `other` at the same index. Plans that differ in tuning
+  // alone have the same operations on the same buffers.
+  void Swap(size_t index, Plan& other) noexcept;
+
   // Multiply-adds of one pass.
   int64_t work() const { return work_; }
 

@@ -26,7 +26,8 @@ int64_t ImageFloats(const Shape& shape) {
   return ElementCount(Shape(shape.begin() + 1, shape.end()));
 }
 
-// All inputs hold the same number of images.
+}  // namespace
+
 int64_t BatchOf(const std::vector<Shape>& inputs) {
   for (const Shape& shape : inputs)
     if (shape[0] != inputs[0][0])
@@ -35,10 +36,20 @@ int64_t BatchOf(const std::vector<Shape>& inputs) {
   return inputs[0][0];
 }
 
-}  // namespace
+void PlanCache::SetTuning(Tuning tuning) {
+  auto next = std::make_shared<const Tuning>(std::move(tuning));
+  const std::lock_guard<std::mutex> lock(mutex_);
+  tuning_ = std::move(next);
+  prepared_.clear();
+  plans_.clear();
+}
+
+Tuning PlanCache::tuning() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return *tuning_;
+}
 
 std::shared_ptr<const Prepared> PlanCache::Find(const Graph& graph, const KernelTable& kernels,
-                                                const Tuning& tuning,
                                                 const std::vector<TensorView>& inputs) {
   const auto same = [&](const PreparedPtr& p) { return SameShapes(p->inputs, inputs); };
   {
@@ -51,7 +62,7 @@ std::shared_ptr<const Prepared> PlanCache::Find(const Graph& graph, const Kernel
       return prepared_.front();
     }
   }
-  PreparedPtr made = Prepare(graph, kernels, tuning, inputs);
+  PreparedPtr made = Prepare(graph, kernels, inputs);
   const std::lock_guard<std::mutex> lock(mutex_);
   // Meanwhile another thread may have kept the same, or new plans of others pushed these out.
   if (std::any_of(prepared_.begin(), prepared_.end(), same)) return made;
@@ -62,38 +73,38 @@ std::shared_ptr<const Prepared> PlanCache::Find(const Graph& graph, const Kernel
 }
 
 PlanCache::PreparedPtr PlanCache::Prepare(const Graph& graph, const KernelTable& kernels,
-                                          const Tuning& tuning,
                                           const std::vector<TensorView>& inputs) {
   auto made = std::make_shared<Prepared>();
   for (const TensorView& view : inputs) made->inputs.push_back(view.shape);
   const std::vector<Shape> shapes = InferShapes(graph, made->inputs);
   const int64_t images = BatchOf(made->inputs);
   for (const Shape& shape : made->inputs) made->input_floats.push_back(ImageFloats(shape));
-  for (ValueId id : graph.outputs) {
-    made->outputs.push_back(shapes[id]);
-    made->output_floats.push_back(ImageFloats(shapes[id]));
-  }
+  made->outputs = OutputShapes(graph, shapes);
+  for (const Shape& shape : made->outputs) made->output_floats.push_back(ImageFloats(shape));
   made->batch = PlanBatch(graph, shapes, images, kernels.lanes);
   if (made->batch.many_images > 0)
-    made->many = FindPlan(graph, kernels, tuning, made->inputs, shapes, made->batch.many);
+    made->many = FindPlan(graph, kernels, made->inputs, shapes, made->batch.many);
   if (made->batch.single_images > 0)
-    made->single = FindPlan(graph, kernels, tuning, made->inputs, shapes, Mode{});
+    made->single = FindPlan(graph, kernels, made->inputs, shapes, Mode{});
   return made;
 }
 
 // Packing takes long, so it is done unlocked: other shapes run on meanwhile. Threads that meet
 // the same new shape at once each pack it, and all but the first to finish drop theirs.
 PlanCache::PlanPtr PlanCache::FindPlan(const Graph& graph, const KernelTable& kernels,
-                                       const Tuning& tuning, const std::vector<Shape>& inputs,
+                                       const std::vector<Shape>& inputs,
                                        const std::vector<Shape>& shapes, const Mode& mode) {
   std::vector<Shape> images;
   for (const Shape& shape : inputs) images.emplace_back(shape.begin() + 1, shape.end());
+  std::shared_ptr<const Tuning> tuning;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (PlanPtr known = KnownPlan(images, mode)) return known;
+    tuning = tuning_;
   }
-  PlanPtr plan = std::make_shared<const Plan>(graph, shapes, mode, kernels, tuning);
+  PlanPtr plan = std::make_shared<const Plan>(graph, shapes, mode, kernels, *tuning);
   const std::lock_guard<std::mutex> lock(mutex_);
+  if (tuning != tuning_) return plan;  // made the old way: for this call only
   if (PlanPtr known = KnownPlan(images, mode)) return known;
   plans_.push_front({std::move(images), mode, plan});
   if (plans_.size() > kMostPlans) DropOldestPlan();

@@ -19,13 +19,20 @@ struct Prepared {
   std::shared_ptr<const Plan> many, single;  // null where `batch` needs none
 };
 
+// All inputs hold the same number of images: this many. Throws InvalidGraph.
+int64_t BatchOf(const std::vector<Shape>& inputs);
+
 // For any number of threads at once. Of plans, only the few in the cache and those of running
 // calls are alive: what refers to a plan goes with it.
 class PlanCache {
  public:
   // Throws InvalidGraph when the shapes do not fit `graph`.
   std::shared_ptr<const Prepared> Find(const Graph& graph, const KernelTable& kernels,
-                                       const Tuning& tuning, const std::vector<TensorView>& inputs);
+                                       const std::vector<TensorView>& inputs);
+
+  // Drops what is cached, and plans with `tuning` from now on.
+  void SetTuning(Tuning tuning);
+  Tuning tuning() const;
 
  private:
   using PreparedPtr = std::shared_ptr<const Prepared>;
@@ -38,11 +45,10 @@ class PlanCache {
     PlanPtr plan;
   };
 
-  PreparedPtr Prepare(const Graph& graph, const KernelTable& kernels, const Tuning& tuning,
+  PreparedPtr Prepare(const Graph& graph, const KernelTable& kernels,
                       const std::vector<TensorView>& inputs);
-  PlanPtr FindPlan(const Graph& graph, const KernelTable& kernels, const Tuning& tuning,
-                   const std::vector<Shape>& inputs, const std::vector<Shape>& shapes,
-                   const Mode& mode);
+  PlanPtr FindPlan(const Graph& graph, const KernelTable& kernels, const std::vector<Shape>& inputs,
+                   const std::vector<Shape>& shapes, const Mode& mode);
 
   // With the mutex held:
   PlanPtr KnownPlan(const std::vector<Shape>& images, const Mode& mode);  // null: none
@@ -50,7 +56,8 @@ class PlanCache {
   void Touch(const PlanPtr& plan);        // it is used: not the next to go
   bool Holds(const PlanPtr& plan) const;  // or it is null
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Tuning> tuning_ = std::make_shared<Tuning>();
   std::list<PreparedPtr> prepared_;  // latest first, as the plans
   std::list<Entry> plans_;
 };

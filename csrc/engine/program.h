@@ -7,8 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "engine/describe.h"
 #include "engine/graph.h"
 #include "engine/parallel.h"
+#include "engine/tuning.h"
 
 namespace sparseprune {
 
@@ -23,11 +25,12 @@ using OutputAllocator = std::function<float*(size_t index, const Shape& shape)>;
 class Program {
  public:
   // Throws InvalidGraph. `isa` is "", for the best this CPU has, or a name of AvailableIsas() in
-  // isa.h.
-  explicit Program(Graph graph, const std::string& isa = "");
+  // isa.h. Entries of `tuning` that do not fit are ignored.
+  explicit Program(Graph graph, const std::string& isa = "", Tuning tuning = {});
   ~Program();
 
   size_t output_count() const;
+  const char* isa() const;
 
   // Throws InvalidGraph when a shape does not fit (the node and both shapes are named).
   std::vector<Shape> OutputShapes(const std::vector<Shape>& inputs) const;
@@ -35,6 +38,17 @@ class Program {
   // Any number of threads may call Run at once. Throws InvalidGraph or std::bad_alloc.
   void Run(const std::vector<TensorView>& inputs, const OutputAllocator& outputs,
            Parallel& parallel) const;
+
+  // Times tiles of the layers that have none in the tuning yet, for about `seconds` (at most an
+  // hour) on this thread, and runs with the fastest from then on. Returns the tuning of all layers
+  // for these shapes. Others may call Run meanwhile. Throws InvalidGraph or std::bad_alloc.
+  Tuning Tune(const std::vector<Shape>& inputs, double seconds);
+
+  // How inputs of these shapes run. Throws InvalidGraph, or std::bad_alloc.
+  std::vector<LayerReport> Describe(const std::vector<Shape>& inputs) const;
+
+  // What it was given and what Tune found.
+  Tuning tuning() const;
 
  private:
   struct State;

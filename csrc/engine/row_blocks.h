@@ -34,7 +34,7 @@ struct WindowStep {
   std::vector<int32_t> columns;
 };
 
-// How the rows of a slice move through their columns (slices.h).
+// How the rows of a slice move through their columns (sliced_rows.h).
 class WindowWalk {
  public:
   // `blocks`: one for each lane that has one.

@@ -1,10 +1,18 @@
 #include "engine/shapes.h"
 
+#include <algorithm>
+
 namespace sparseprune {
 namespace {
 
 // 2^46 floats are 256 TiB: beyond any address space, and far from overflowing int64.
 constexpr int64_t kMaxElements = int64_t{1} << 46;
+
+// Of an empty batch, too, one image must be within reach.
+void CheckSize(Shape shape) {
+  shape[0] = std::max<int64_t>(shape[0], 1);
+  ElementCount(shape);
+}
 
 void ExpectRank(const Node& node, const Shape& shape, size_t rank, const char* layout) {
   if (shape.size() != rank)
@@ -57,17 +65,55 @@ Shape SumShape(const Node& node, const Shape& a, const Shape& b) {
   return a;
 }
 
+Shape ScaledShape(const Node& node, const Shape& input) {
+  if (static_cast<uint64_t>(input[1]) != node.weight.size())
+    Fail(node, "expected " + std::to_string(node.weight.size()) + " channels, got input " +
+                   ToString(input));
+  return input;
+}
+
+Shape ConcatShape(const Node& node, const std::vector<Shape>& shapes) {
+  const Shape& first = shapes[node.inputs[0]];
+  Shape joined = first;
+  joined[1] = 0;
+  for (ValueId id : node.inputs) {
+    Shape next = shapes[id];
+    joined[1] += next[1];
+    CheckSize(joined);
+    next[1] = first[1];
+    if (next != first)
+      Fail(node, "expected inputs that differ in their channels only, got " + ToString(first) +
+                     " and " + ToString(shapes[id]));
+  }
+  return joined;
+}
+
+Shape ResizedShape(const Node& node, const Shape& input) {
+  ExpectRank(node, input, 4, "[N, C, H, W]");
+  return {input[0], input[1], node.size[0], node.size[1]};
+}
+
 Shape OutputShape(const Node& node, const std::vector<Shape>& shapes) {
   const Shape& input = shapes[node.inputs[0]];
   switch (node.op) {
     case Op::kConv:
     case Op::kMaxPool:
+    case Op::kAveragePool:
       return WindowShape(node, input);
     case Op::kLinear:
       return LinearShape(node, input);
     case Op::kAdd:
       return SumShape(node, input, shapes[node.inputs[1]]);
     case Op::kActivation:
+      return input;
+    case Op::kScale:
+      return ScaledShape(node, input);
+    case Op::kConcat:
+      return ConcatShape(node, shapes);
+    case Op::kResize:
+      return ResizedShape(node, input);
+    case Op::kSoftmax:
+      ExpectRank(node, input, 2, "[N, F]");
       return input;
     case Op::kGlobalAveragePool:
       return PooledShape(node, input);
@@ -85,7 +131,13 @@ void CheckInput(size_t index, const Shape& shape) {
   if (!fits)
     throw InvalidGraph("input " + std::to_string(index) +
                        ": expected a shape [N, C, H, W] or [N, F], got " + ToString(shape));
-  ElementCount(shape);
+  CheckSize(shape);
+}
+
+void ExpectMap(const char* what, size_t index, const Shape& shape) {
+  if (shape.size() != 4)
+    throw InvalidGraph(std::string(what) + " " + std::to_string(index) +
+                       ": only a map can have its channels last, got " + ToString(shape));
 }
 
 }  // namespace
@@ -117,14 +169,30 @@ std::vector<Shape> InferShapes(const Graph& graph, const std::vector<Shape>& inp
   std::vector<Shape> shapes(graph.value_count);
   for (size_t i = 0; i < inputs.size(); ++i) {
     CheckInput(i, inputs[i]);
-    shapes[graph.inputs[i]] = inputs[i];
+    Shape& shape = shapes[graph.inputs[i]] = inputs[i];
+    if (!IsSet(graph.channels_last_inputs, i)) continue;
+    ExpectMap("input", i, shape);
+    std::rotate(shape.begin() + 1, shape.end() - 1, shape.end());
   }
   for (const Node& node : graph.nodes) {
     Shape shape = OutputShape(node, shapes);
-    ElementCount(shape);
+    CheckSize(shape);
     shapes[node.output] = std::move(shape);
   }
+  for (size_t i = 0; i < graph.outputs.size(); ++i)
+    if (IsSet(graph.channels_last_outputs, i)) ExpectMap("output", i, shapes[graph.outputs[i]]);
   return shapes;
+}
+
+std::vector<Shape> OutputShapes(const Graph& graph, const std::vector<Shape>& shapes) {
+  std::vector<Shape> outputs;
+  for (size_t i = 0; i < graph.outputs.size(); ++i) {
+    outputs.push_back(shapes[graph.outputs[i]]);
+    Shape& shape = outputs.back();
+    if (IsSet(graph.channels_last_outputs, i))
+      std::rotate(shape.begin() + 1, shape.begin() + 2, shape.end());
+  }
+  return outputs;
 }
 
 }  // namespace sparseprune

@@ -11,8 +11,12 @@ namespace sparseprune {
 // Throws InvalidGraph, naming the node, for anything that is wrong whatever the input shapes are.
 void Validate(const Graph& graph);
 
-// The shape of every value. Throws InvalidGraph, naming the node and the shapes that do not fit.
+// The shape of every value, from those of the inputs in the caller's memory. Throws InvalidGraph,
+// naming the node and the shapes that do not fit.
 std::vector<Shape> InferShapes(const Graph& graph, const std::vector<Shape>& inputs);
+
+// The shapes of the outputs in the caller's memory; `shapes` holds that of every value.
+std::vector<Shape> OutputShapes(const Graph& graph, const std::vector<Shape>& shapes);
 
 // Product of the dimensions. Throws InvalidGraph when the float32 tensor could not be addressed.
 int64_t ElementCount(const Shape& shape);

@@ -20,8 +20,10 @@ class Fuser {
   void Take(const Node& node) {
     if (node.op == Op::kActivation && JoinActivation(node)) return;
     if (node.op == Op::kAdd && JoinSum(node)) return;
-    Step step{node.op, &node, node.inputs[0], -1, node.output, node.activation};
+    if (node.op == Op::kScale && JoinScale(node)) return;
+    Step step{node.op, &node, node.inputs[0], -1, node.output, nullptr, node.activation};
     if (node.op == Op::kAdd) step.other = node.inputs[1];
+    if (node.op == Op::kScale) step.scale = &node;
     maker_[node.output] = static_cast<int>(steps.size());
     steps.push_back(step);
   }
@@ -39,8 +41,18 @@ class Fuser {
   bool JoinActivation(const Node& node) {
     Step* step = Private(node.inputs[0]);
     if (step == nullptr || step->activation != Activation::kNone) return false;
-    if (step->op != Op::kConv && step->op != Op::kLinear && step->op != Op::kAdd) return false;
+    if (step->op != Op::kConv && step->op != Op::kLinear && !step->Elementwise()) return false;
     step->activation = node.activation;
+    Redirect(*step, node.output);
+    return true;
+  }
+
+  bool JoinScale(const Node& node) {
+    Step* step = Private(node.inputs[0]);
+    if (step == nullptr || step->op != Op::kAdd || step->scale != nullptr ||
+        step->activation != Activation::kNone)
+      return false;
+    step->scale = &node;
     Redirect(*step, node.output);
     return true;
   }

@@ -2,7 +2,6 @@
 
 #include "engine/arithmetic.h"
 #include "engine/assign.h"
-#include "engine/pack.h"
 
 namespace sparseprune {
 namespace {
@@ -17,8 +16,7 @@ constexpr int kMostRounds = 6;
 double WorkPerVector(const Step& step) {
   const Node& node = *step.node;
   if (step.op != Op::kConv) return 0;
-  const int64_t taps = static_cast<int64_t>(node.weight.size()) / node.out_channels;
-  return kFmaCycles * static_cast<double>(CountKept({node.weight.data(), node.out_channels, taps}));
+  return kFmaCycles * static_cast<double>(node.weight.kept());
 }
 
 // In floating point: what a reader wants may be too large for any memory, which is refused later.

@@ -1,6 +1,7 @@
 // Which register tile each layer was found to run fastest with, on one CPU.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -14,12 +15,15 @@ struct ConvShape {
   int64_t rows, cols;  // output vectors of one tile of the map
   int64_t kernel[2], stride[2], dilation[2];
   int64_t in_channels, kept, out_channels;
-  int block_rows, lanes;
+  int block_rows, lanes;        // of the widest blocks
+  std::array<int64_t, 4> taps;  // of blocks of 1, 2, 4 and 8 rows
+  int64_t groups = 1;
 };
 
-// A register tile and how many input channels stream through it at a time.
+// A register tile, how many input channels stream through it at a time, and how many output
+// channels it makes before it moves on to the next ones.
 struct TileChoice {
-  int64_t rows, cols, block_channels;
+  int64_t rows, cols, block_channels, part_rows;
 };
 
 // By TuningKey; a layer that is not in it takes the best tile of the cost model (tiles.cpp).

@@ -60,7 +60,7 @@ SP_INLINE void Finish(const ConvTile& t, uint32_t channel, Vec (&sum)[RY][RX]) {
     SP_UNROLL for (int y = 0; y < RY; ++y) SP_UNROLL for (int x = 0; x < RX; ++x) sum[y][x] +=
         At(residual + y * t.residual_row_bytes, x);
   }
-  Activate(t.activation, &sum[0][0], RY * RX);
+  Clamp(t.activation, &sum[0][0], RY * RX);
   if (t.mask != nullptr) {
     SP_UNROLL for (int y = 0; y < RY; ++y) SP_UNROLL for (int x = 0; x < RX; ++x) sum[y][x] =
         Masked(sum[y][x], t.mask + y * t.mask_row_bytes + x * kVectorBytes);

@@ -1,8 +1,8 @@
 // Which tiles of conv-inl.h exist. Registers set the limit: AVX-512 has 32, the others 16, and
 // besides the sums BR > 1 holds the shared inputs, BR == 1 one weight.
 constexpr int MaxVectors(int block_rows) {
-  if (SP_LANES == 16) return block_rows == 1 ? 16 : block_rows == 2 ? 8 : 6;
-  return block_rows == 1 ? 12 : block_rows == 2 ? 5 : 3;
+  if (SP_LANES == 16) return block_rows == 1 ? 16 : block_rows == 2 ? 8 : block_rows == 4 ? 6 : 3;
+  return block_rows == 1 ? 12 : block_rows == 2 ? 5 : block_rows == 4 ? 3 : 1;
 }
 
 template <int BR, int S, int RY, int RX>
@@ -49,6 +49,8 @@ ConvKernel PickConv(int block_rows, int64_t stride, int64_t rows, int64_t cols) 
       return PickStride<2>(stride, rows, cols);
     case 4:
       return PickStride<4>(stride, rows, cols);
+    case 8:
+      return PickStride<8>(stride, rows, cols);
   }
   return nullptr;
 }

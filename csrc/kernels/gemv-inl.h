@@ -7,7 +7,7 @@ constexpr int GemvChains(int sums) { return sums <= 2 ? 4 : sums <= 6 ? 2 : 1; }
 template <int H, int T, int C>
 SP_INLINE void BeginRows(const GemvTask& t, int64_t slice, Vec (&sums)[T][H][C]) {
   SP_UNROLL for (int r = 0; r < H; ++r) {
-    const Vec bias = LoadFloats(t.packed.bias + (slice * H + r) * kLanes);
+    const Vec bias = Load(t.packed.bias + (slice * H + r) * kLanes);
     SP_UNROLL for (int v = 0; v < T; ++v) {
       SP_UNROLL for (int c = 1; c < C; ++c) sums[v][r][c] = Vec{};
       sums[v][r][0] = bias;
@@ -45,8 +45,8 @@ __attribute__((noinline)) void GemvWindows(const GemvTask& t) {
         const InputWindow window = LoadWindow(t.inputs[v] + *first);
         SP_UNROLL for (int s = 0; s < kWindowSlots; ++s) {
           const Vec x = Pick(window, at[s]);
-          SP_UNROLL for (int r = 0; r < H; ++r) sums[v][r][s % C] = AddKept(
-              sums[v][r][s % C], LoadFloats(weight + (s * H + r) * kLanes), x, kept[s * H + r]);
+          SP_UNROLL for (int r = 0; r < H; ++r) sums[v][r][s % C] =
+              AddKept(sums[v][r][s % C], Load(weight + (s * H + r) * kLanes), x, kept[s * H + r]);
         }
       }
       index += kWindowSlots * kLanes;
@@ -92,8 +92,8 @@ __attribute__((noinline)) void GemvPanels(const GemvTask& t) {
     const auto add = [&](int chain, int i) __attribute__((always_inline)) {
       SP_UNROLL for (int v = 0; v < T; ++v) {
         const Vec x = Splat(t.inputs[v][column[i]]);
-        SP_UNROLL for (int r = 0; r < H; ++r) sums[v][r][chain] = AddKept(
-            sums[v][r][chain], LoadFloats(weight + (i * H + r) * kLanes), x, kept[i * H + r]);
+        SP_UNROLL for (int r = 0; r < H; ++r) sums[v][r][chain] =
+            AddKept(sums[v][r][chain], Load(weight + (i * H + r) * kLanes), x, kept[i * H + r]);
       }
     };
     int32_t left = t.packed.steps[slice];

@@ -19,18 +19,11 @@ struct InputWindow {
 // Bit l is set where lane l holds a weight.
 using Kept = uint16_t;
 
-SP_INLINE Vec LoadFloats(const float* from) {
-  Vec v;
-  __builtin_memcpy(&v, from, sizeof v);
-  return v;
-}
-
 SP_INLINE InputWindow LoadWindow(const float* from) {
 #if SP_LANES == 4
   return {from};
 #else
-  return {{LoadFloats(from), LoadFloats(from + kLanes), LoadFloats(from + 2 * kLanes),
-           LoadFloats(from + 3 * kLanes)}};
+  return {{Load(from), Load(from + kLanes), Load(from + 2 * kLanes), Load(from + 3 * kLanes)}};
 #endif
 }
 

@@ -37,11 +37,11 @@ struct ConvTile {
   int64_t residual_row_bytes, residual_channel_bytes;
   const char* mask;  // null: every lane is inside the image
   int64_t mask_row_bytes;
-  Activation activation;
+  Activation activation;  // a clamp
 };
 using ConvKernel = void (*)(const ConvTile&);
 
-// Rows of a matrix in slices of `height` vectors of rows (engine/slices.h).
+// Rows of a matrix in slices of `height` vectors of rows (engine/sliced_rows.h).
 //   kRows: one row and one weight a step, without lanes.
 //   kPanels: consecutive rows; a step is one column of them.
 //   kWindows: a lane holds `height` consecutive rows; a step is kWindowSlots columns for each lane,
@@ -90,7 +90,8 @@ struct PoolTask {
   Region region;
   ConstMapView input;  // at the first tap of the first window
   MapView output;
-  const char* mask;  // null or rows x cols vectors
+  const char* mask;     // max: null or rows x cols vectors
+  const char* factors;  // average: rows x cols vectors, 1 / window size; 0 outside the map
   int64_t kernel[2], stride[2];
 };
 
@@ -103,31 +104,65 @@ struct AverageTask {
   bool sum_lanes;  // one float per channel; else one vector per channel
 };
 
-// output = a + b, either with an activation; b may be null.
+// output = activation(scale (a + b) + shift); `output` may be `a`.
 struct ElementwiseTask {
   Region region;
-  ConstMapView a, b;
+  ConstMapView a, b;           // b.data null: none
+  const float *scale, *shift;  // per channel; null: none
   MapView output;
+  const char* mask;  // null or rows of vectors
+  int64_t mask_row_stride;
   Activation activation;
 };
 
-// output vector to[v] = input floats at index[v * lanes ...] (negative: fill), for every channel.
-struct GatherTask {
-  int64_t channels, count;
-  const float* input;
-  int64_t input_channel_floats;
-  const int32_t* index;
-  char* output;
-  int64_t output_channel_stride;
-  const int32_t* to;
-  float fill;
+// The same for plain arrays, with a channel per value.
+struct ElementwiseFlatTask {
+  int64_t count;
+  const float *a, *b, *scale, *shift;
+  float* output;
+  Activation activation;
 };
 
-// The same where all lanes share one index, counted from each lane's own base.
-struct GatherLanesTask {
-  GatherTask gather;          // index: one per vector
-  const int32_t* lane_bases;  // lanes of them per group, in floats
-  const int32_t* group;       // per vector: which group of lane bases
+// Where runs of consecutive floats, one per lane, lie beside the vectors that interleave them:
+// column k of the lanes' runs is one vector, to[k].
+struct LaneRuns {
+  int64_t channels, rows, columns;     // each row of each channel has one run per lane
+  int64_t channel_floats, row_floats;  // from one run of a lane to the next
+  const int64_t* lane_floats;          // per lane: its first run
+  int64_t channel_vectors, row_vectors;
+  const int32_t* to;
+  const int32_t* masks;       // per `lanes` columns: which of `valid`; negative: all inside the map
+  const uint32_t* valid;      // `lanes` words each, bit k of lane l: its column k is inside
+  const uint32_t* row_lanes;  // per row: the lanes that have a run there
+  uint32_t live;              // lanes that take part at all
+};
+struct InterleaveTask {
+  LaneRuns runs;
+  const float* input;
+  char* output;
+  float fill;  // outside the map
+};
+// Writes what is inside the map.
+struct DeinterleaveTask {
+  LaneRuns runs;
+  const char* input;
+  float* output;
+};
+
+// output floats from to[v] on = parts of input vectors, for every channel; `fill` elsewhere.
+struct MergePart {
+  int32_t from, order;  // in floats; which of `orders`
+};
+struct MergeTask {
+  int64_t channels, count;
+  const float* input;
+  float* output;
+  int64_t input_channel_floats, output_channel_floats;
+  const int32_t* to;
+  const int32_t* first;  // per output vector its first part, and the end
+  const MergePart* parts;
+  const int32_t* orders;  // each: lanes indices, then lanes masks (0 or -1)
+  float fill;
 };
 
 // output vector to[v] = lanes of input vector from[v] in the order of permutation[v]
@@ -140,6 +175,38 @@ struct ShuffleTask {
   const int32_t *from, *to, *permutation;
   const int32_t* permutations;  // per permutation: lanes indices, then lanes masks (0 or -1)
   float fill;
+};
+
+// Over the channels, for each row: images in lanes, groups of them in rows.
+struct SoftmaxTask {
+  int64_t channels, rows;
+  const char* input;
+  char* output;
+  int64_t input_channel_stride, output_channel_stride;
+};
+
+// output vector to[v] = input floats at index[v * lanes ...] (negative: zero), for every channel.
+struct PickTask {
+  int64_t channels, count;
+  const float* input;
+  int64_t input_channel_floats;
+  const int32_t* index;
+  char* output;
+  int64_t output_channel_stride;
+  const int32_t* to;
+};
+
+// output vector to[v] = the sum of four input values with four weights, for every channel.
+struct BlendTask {
+  int64_t channels, count;
+  const float* input;
+  int64_t input_channel_floats;
+  const int32_t* from;   // four per vector; for blend_gathered, four times `lanes`
+  const float* weights;  // as many
+  char* output;
+  int64_t output_channel_stride;
+  const int32_t* to;
+  const char* mask;  // of blend alone: null or `count` vectors
 };
 
 struct KernelTable {
@@ -156,11 +223,19 @@ struct KernelTable {
   void (*max_pool)(const PoolTask&);
   void (*average)(const AverageTask&);
   void (*elementwise)(const ElementwiseTask&);
-  void (*elementwise_flat)(const float* a, const float* b, Activation activation, int64_t count,
-                           float* out);
-  void (*gather)(const GatherTask&);
-  void (*gather_lanes)(const GatherLanesTask&);
+  void (*elementwise_flat)(const ElementwiseFlatTask&);
+  void (*interleave)(const InterleaveTask&);
+  void (*deinterleave)(const DeinterleaveTask&);
+  void (*merge)(const MergeTask&);
   void (*shuffle)(const ShuffleTask&);
+  void (*average_pool)(const PoolTask&);
+  void (*softmax)(const SoftmaxTask&);
+  void (*softmax_flat)(const float* input, int64_t count, float* output);
+  void (*blend)(const BlendTask&);           // `from`: in vectors, one for all lanes
+  void (*blend_gathered)(const BlendTask&);  // `from`: in floats, one per lane; negative: zero
+  void (*pick)(const PickTask&);
+  // `passes` times over `vectors` vectors at `data`; writes 8 vectors to `sums`.
+  void (*probe)(const char* data, int64_t vectors, int64_t passes, char* sums);
 };
 
 // Of the instruction sets this CPU can run, best first; the baseline is always among them.

@@ -30,6 +30,7 @@ struct TypeInfo;
 struct TensorTypeAndShapeInfo;
 struct SessionOptions;
 struct Logger;
+struct ModelMetadata;
 struct Graph;
 struct Node;
 struct ValueInfo;
@@ -53,8 +54,8 @@ enum class ErrorCode : int {
   kInvalidGraph = 10,
   kNotFound = 14,
 };
-enum class ElementType : int { kUndefined = 0, kFloat = 1, kInt64 = 7 };
-enum class OpAttrType : int { kInt = 1, kInts = 2, kFloat = 3, kString = 5 };
+enum class ElementType : int { kUndefined = 0, kFloat = 1, kInt64 = 7, kBool = 9 };
+enum class OpAttrType : int { kInt = 1, kInts = 2, kFloat = 3, kFloats = 4, kString = 5 };
 enum class HardwareDeviceType : int { kCpu = 0 };
 
 // --- Tables of functions ------------------------------------------------------------------------
@@ -102,6 +103,12 @@ inline constexpr Slot<274, Status*(const KernelContext*, void (*)(void*, size_t)
 // OrtApi: session options (14)
 inline constexpr Slot<237, Status*(const SessionOptions*, const char*, int*)> HasSessionConfigEntry;
 inline constexpr Slot<238, Status*(const SessionOptions*, const char*, char*, size_t*)> GetSessionConfigEntry;
+// OrtApi: a model's metadata, and freeing what is read of it (1; 23 for a graph's)
+inline constexpr Slot<76, Status*(Allocator*, void*)> AllocatorFree;
+inline constexpr Slot<78, Status*(Allocator**)> GetAllocatorWithDefaultOptions;
+inline constexpr Slot<116, Status*(const ModelMetadata*, Allocator*, const char*, char**)> ModelMetadataLookupCustomMetadataMap;
+inline constexpr Slot<118, void(ModelMetadata*)> ReleaseModelMetadata;
+inline constexpr Slot<387, Status*(const Graph*, ModelMetadata**)> Graph_GetModelMetadata;
 // OrtApi: attributes (17)
 inline constexpr Slot<272, Status*(const OpAttr*, OpAttrType, void*, size_t, size_t*)> ReadOpAttr;
 // OrtApi: devices and values of a graph (22)

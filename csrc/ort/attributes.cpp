@@ -58,6 +58,11 @@ std::optional<std::string> ReadString(const Api& api, const abi::Node* node, con
   return text;
 }
 
+std::optional<std::vector<float>> ReadFloats(const Api& api, const abi::Node* node,
+                                             const char* name) {
+  return ReadArray<std::vector<float>>(api, node, name, abi::OpAttrType::kFloats);
+}
+
 std::optional<Shape> ReadInts(const Api& api, const abi::Node* node, const char* name) {
   return ReadArray<Shape>(api, node, name, abi::OpAttrType::kInts);
 }

@@ -11,6 +11,9 @@ constexpr int64_t kMostOffset = kMaxExtent * kMaxExtent;
 
 int64_t FloorDivide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
+// 1 of N x C x H x W, else the last.
+size_t ChannelAxis(const ExtentShape& shape) { return shape.size() == 4 ? 1 : shape.size() - 1; }
+
 }  // namespace
 
 Extent ExtentTable::Named(const std::string& symbol) {
@@ -45,25 +48,63 @@ const ExtentShape& ShapeTable::Of(int value) {
   return shapes_[value];
 }
 
+bool ShapeTable::Agree(const Layer& layer) {
+  const ExtentShape first = Of(layer.inputs[0]);
+  for (int value : layer.inputs) {
+    ExtentShape shape = Of(value);
+    if (shape.size() != first.size()) return false;
+    if (layer.op == Op::kConcat) shape[ChannelAxis(shape)] = first[ChannelAxis(first)];
+    if (!(shape == first)) return false;
+  }
+  return true;
+}
+
+Extent ShapeTable::JoinedChannels(const Layer& layer) {
+  Extent sum = ExtentTable::Number(0);
+  for (int value : layer.inputs) {
+    const ExtentShape& shape = Of(value);
+    const Extent& channels = shape[ChannelAxis(shape)];
+    if (channels.base != ExtentTable::kNumber) return extents_.Unknown();
+    sum.offset += channels.offset;
+  }
+  return sum;
+}
+
 ExtentShape ShapeTable::Infer(const Layer& layer) {
-  const ExtentShape input = Of(layer.inputs[0]);
-  if (layer.alias) return input;
+  ExtentShape shape = Of(layer.inputs[0]);
+  if (layer.transpose == Transpose::kFromChannelsLast)
+    return {shape[0], shape[3], shape[1], shape[2]};
+  if (layer.transpose == Transpose::kToChannelsLast)
+    return {shape[0], shape[2], shape[3], shape[1]};
+  if (layer.alias) return shape;
+  Extent& channels = shape[ChannelAxis(shape)];
   switch (layer.op) {
     case Op::kActivation:
     case Op::kAdd:
-      return input;
+    case Op::kScale:
+    case Op::kSoftmax:
+      return shape;
     case Op::kConv:
+      channels = ExtentTable::Number(layer.outputs());
+      [[fallthrough]];
     case Op::kMaxPool:
-      return {input[0],
-              layer.op == Op::kConv ? ExtentTable::Number(layer.weight.shape[0]) : input[1],
-              extents_.Slide(input[2], layer.window, 0), extents_.Slide(input[3], layer.window, 1)};
+    case Op::kAveragePool:
+      for (int axis : {0, 1}) shape[2 + axis] = extents_.Slide(shape[2 + axis], layer.window, axis);
+      return shape;
     case Op::kLinear:
-      return {input[0], ExtentTable::Number(layer.weight.shape[layer.transposed ? 1 : 0])};
+      channels = ExtentTable::Number(layer.outputs());
+      return shape;
+    case Op::kConcat:
+      channels = JoinedChannels(layer);
+      return shape;
+    case Op::kResize:
+      for (int axis : {0, 1}) shape[2 + axis] = ExtentTable::Number(layer.size[axis]);
+      return shape;
     case Op::kGlobalAveragePool:
-      if (!layer.keep_dims) return {input[0], input[1]};
-      return {input[0], input[1], ExtentTable::Number(1), ExtentTable::Number(1)};
+      if (!layer.keep_dims) return {shape[0], shape[1]};
+      return {shape[0], shape[1], ExtentTable::Number(1), ExtentTable::Number(1)};
     case Op::kFlatten:
-      return {input[0], input.size() == 2 ? input[1] : extents_.Unknown()};
+      return {shape[0], shape.size() == 2 ? shape[1] : extents_.Unknown()};
   }
   return {};
 }

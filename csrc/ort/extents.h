@@ -49,10 +49,13 @@ class ShapeTable {
 
   // Layers must come in topological order.
   void Record(const Layer& layer);
-  bool SameShape(int a, int b) { return Of(a) == Of(b); }
+  // Are the inputs equal in shape but for the axis a concatenation joins? ONNX would broadcast a
+  // sum; the engine adds equal shapes only.
+  bool Agree(const Layer& layer);
 
  private:
   const ExtentShape& Of(int value);
+  Extent JoinedChannels(const Layer& layer);
   ExtentShape Infer(const Layer& layer);
 
   const SourceGraph& graph_;

@@ -1,9 +1,16 @@
 #include "ort/kernel.h"
 
+#include <algorithm>
+
+#include "engine/shapes.h"
+#include "ort/explain.h"
 #include "ort/session_pool.h"
 
 namespace sparseprune::ort {
 namespace {
+
+// A caller whose every batch has another shape is not kept waiting for ever.
+constexpr size_t kMostTuned = 16;
 
 TensorView ReadInput(const Api& api, const abi::KernelContext* context, size_t slot,
                      const std::string& name) {
@@ -14,6 +21,26 @@ TensorView ReadInput(const Api& api, const abi::KernelContext* context, size_t s
     throw Error(abi::ErrorCode::kInvalidArgument,
                 "sparseprune: expected a float32 tensor for '" + name + "'");
   return {tensor.floats(), std::move(tensor.shape)};
+}
+
+// N x T x F as N T x F; the first to come sets `leading`, N and T, which all share.
+void MergeTokens(Shape& shape, Shape& leading, const std::string& name) {
+  const auto fits = [](int64_t extent) { return extent <= kMaxExtent; };
+  if (shape.size() != 3 || !std::all_of(shape.begin(), shape.end(), fits))
+    throw Error(abi::ErrorCode::kInvalidArgument, "sparseprune: expected a shape [N, T, F] for '" +
+                                                      name + "', got " + ToString(shape));
+  if (leading.empty()) leading = {shape[0], shape[1]};
+  if (leading != Shape{shape[0], shape[1]})
+    throw Error(abi::ErrorCode::kInvalidArgument,
+                "sparseprune: expected " + ToString(leading) + " tokens for '" + name +
+                    "' as for the other inputs, got " + ToString(shape));
+  shape = {shape[0] * shape[1], shape[2]};
+}
+
+std::vector<Shape> ShapesOf(const std::vector<TensorView>& views) {
+  std::vector<Shape> shapes;
+  for (const TensorView& view : views) shapes.push_back(view.shape);
+  return shapes;
 }
 
 float* MakeOutput(const Api& api, abi::KernelContext* context, size_t index, const Shape& shape) {
@@ -38,25 +65,54 @@ void ReleaseState(abi::NodeComputeInfo*, void*) {}
 
 }  // namespace
 
-Kernel::Kernel(const Api& api, Translation translation, size_t width)
+Kernel::Kernel(const Api& api, Translation translation, size_t width, KernelTuning tuning,
+               const std::string& explain)
     : abi::NodeComputeInfo{abi::kOldestVersion, ort::CreateState, ort::Compute, ort::ReleaseState},
       api_(api),
       input_slots_(std::move(translation.input_slots)),
       input_names_(std::move(translation.input_names)),
+      tokens_(translation.tokens),
       width_(width),
-      program_(std::move(translation.graph)) {}
+      tune_seconds_(tuning.seconds),
+      store_(std::move(tuning.store)),
+      explain_(explain),
+      program_(std::move(translation.graph), "", std::move(tuning.known)) {}
 
-abi::Status* Kernel::RunGuarded(abi::KernelContext* context) const noexcept {
+abi::Status* Kernel::RunGuarded(abi::KernelContext* context) noexcept {
   return Guard(api_.core, [&] { Run(context); });
 }
 
-void Kernel::Run(abi::KernelContext* context) const {
+// While one thread tunes, others run with what there is.
+void Kernel::TuneOnce(const std::vector<TensorView>& inputs) {
+  const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+  if (!lock.owns_lock() || tuned_.size() == kMostTuned) return;
+  std::vector<Shape> shapes = ShapesOf(inputs);
+  if (std::find(tuned_.begin(), tuned_.end(), shapes) != tuned_.end()) return;
+  store_->Add(program_.Tune(shapes, tune_seconds_));
+  tuned_.push_back(std::move(shapes));
+}
+
+void Kernel::ExplainOnce(const std::vector<TensorView>& inputs) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<Shape> shapes = ShapesOf(inputs);
+  if (std::find(explained_.begin(), explained_.end(), shapes) != explained_.end()) return;
+  AppendPlan(explain_, program_.isa(), program_.Describe(shapes));
+  explained_.push_back(std::move(shapes));
+}
+
+void Kernel::Run(abi::KernelContext* context) {
   std::vector<TensorView> inputs;
   inputs.reserve(input_slots_.size());
-  for (size_t i = 0; i < input_slots_.size(); ++i)
+  Shape leading;  // of token sequences
+  for (size_t i = 0; i < input_slots_.size(); ++i) {
     inputs.push_back(ReadInput(api_, context, input_slots_[i], input_names_[i]));
+    if (tokens_) MergeTokens(inputs.back().shape, leading, input_names_[i]);
+  }
+  if (tune_seconds_ > 0) TuneOnce(inputs);
+  if (!explain_.empty()) ExplainOnce(inputs);
   const auto outputs = [&](size_t index, const Shape& shape) {
-    return MakeOutput(api_, context, index, shape);
+    if (!tokens_) return MakeOutput(api_, context, index, shape);
+    return MakeOutput(api_, context, index, {leading[0], leading[1], shape[1]});
   };
   SessionPool pool(api_, context, width_);
   program_.Run(inputs, outputs, pool);

@@ -1,34 +1,51 @@
 // What an ONNX node means to the engine, with its weights still where ONNX Runtime keeps them.
 #pragma once
 
-#include <optional>
-
 #include "engine/graph.h"
 #include "ort/source.h"
 
 namespace sparseprune::ort {
 
+// Between N x C x H x W and N x H x W x C. Only at the ends of a region, where the engine reads or
+// writes its maps either way (Graph::channels_last_inputs).
+enum class Transpose { kNone, kFromChannelsLast, kToChannelsLast };
+
 struct Layer {
   Op op = Op::kActivation;
   bool alias = false;  // the output is the input, under another name; `op` has no meaning
+  Transpose transpose = Transpose::kNone;  // of an alias
   std::vector<int> inputs;
   int output = kAbsent;
   Window window;
+  int64_t groups = 1;
   Activation activation = Activation::kNone;
-  bool keep_dims = true;
-  // kConv: O x I x KH x KW; kLinear: O x I, or I x O if `transposed`.
+  bool keep_dims = true, count_padding = false;
+  Resize resize = Resize::kNearest;
+  std::array<int64_t, 2> size{0, 0};
+  // kConv: O x I/groups x KH x KW; kLinear: O x I, or I x O if `transposed`.
   Tensor weight;
   bool transposed = false;
   Tensor bias;  // one value or O; no data: no bias
   // Gemm: y = weight_scale (x W^T) + bias_scale b.
   float weight_scale = 1, bias_scale = 1;
+  std::vector<float> scale, shift;  // kScale: one each per channel
 
   bool weighted() const { return !alias && (op == Op::kConv || op == Op::kLinear); }
+  int64_t outputs() const { return weight.shape[transposed ? 1 : 0]; }
 };
 
-// Nothing for a node that is to stay with the CPU provider: unsupported, or wrong in a way that
-// the CPU provider is better placed to explain.
-std::optional<Layer> Understand(const SourceGraph& graph, const SourceNode& node);
+// Thrown by whoever tries to understand a node: why it is to stay with the CPU provider. It is
+// unsupported, or wrong in a way that the CPU provider is better placed to explain.
+struct Refusal {
+  std::string reason;
+};
+
+inline void Require(bool condition, const char* reason) {
+  if (!condition) throw Refusal{reason};
+}
+
+// Throws Refusal.
+Layer Understand(const SourceGraph& graph, const SourceNode& node);
 
 // The fraction of the weight that is exactly zero.
 double Sparsity(const Layer& layer);

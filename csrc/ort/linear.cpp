@@ -6,14 +6,15 @@
 namespace sparseprune::ort {
 namespace {
 
-std::optional<Layer> UnderstandProduct(const NodeView& node, bool transposed) {
-  if (!node.Computes(1) || node.rank(node.input(0)) != 2) return std::nullopt;
-  const std::optional<Tensor> weight = node.Constant(1, abi::ElementType::kFloat);
-  if (!weight || weight->shape.size() != 2 || weight->count() == 0) return std::nullopt;
-  const int64_t features = node.axes(node.input(0))[1].extent;
-  if (features >= 0 && features != weight->shape[transposed ? 0 : 1]) return std::nullopt;
+Layer UnderstandProduct(const NodeView& node, bool transposed) {
+  const Tensor weight = node.Parameter(1, abi::ElementType::kFloat, "weight");
+  Require(weight.shape.size() == 2, "weight is not a matrix");
+  Require(weight.count() > 0, "weight is empty");
+  const int64_t features = node.axes().back().extent;
+  Require(features < 0 || features == weight.shape[transposed ? 0 : 1],
+          "weight does not fit its input");
   Layer layer = node.MakeLayer(Op::kLinear, 1);
-  layer.weight = *weight;
+  layer.weight = weight;
   layer.transposed = transposed;
   return layer;
 }
@@ -28,22 +29,22 @@ bool IsScale(float scale) { return std::isfinite(scale) && scale != 0; }
 
 }  // namespace
 
-std::optional<Layer> UnderstandMatMul(const NodeView& node) {
+// The rows of a batch of token sequences, N x T x F, are as good as N T rows.
+Layer UnderstandMatMul(const NodeView& node) {
+  node.ExpectData(1, {2, 3});
   return UnderstandProduct(node, true);
 }
 
-std::optional<Layer> UnderstandGemm(const NodeView& node) {
-  if (node.Int("transA", 0) != 0) return std::nullopt;
-  std::optional<Layer> layer = UnderstandProduct(node, node.Int("transB", 0) == 0);
-  if (!layer) return std::nullopt;
-  layer->weight_scale = node.Float("alpha", 1);
-  layer->bias_scale = node.Float("beta", 1);
-  if (!IsScale(layer->weight_scale) || !IsScale(layer->bias_scale)) return std::nullopt;
+Layer UnderstandGemm(const NodeView& node) {
+  node.ExpectData(1, {2});
+  Require(node.Int("transA", 0) == 0, "transposed input");
+  Layer layer = UnderstandProduct(node, node.Int("transB", 0) == 0);
+  layer.weight_scale = node.Float("alpha", 1);
+  layer.bias_scale = node.Float("beta", 1);
+  Require(IsScale(layer.weight_scale) && IsScale(layer.bias_scale), "alpha or beta is no scale");
   if (!node.has_input(2)) return layer;
-  const std::optional<Tensor> bias = node.Constant(2, abi::ElementType::kFloat);
-  const int64_t outputs = layer->weight.shape[layer->transposed ? 1 : 0];
-  if (!bias || !IsBias(*bias, outputs)) return std::nullopt;
-  layer->bias = *bias;
+  layer.bias = node.Parameter(2, abi::ElementType::kFloat, "bias");
+  Require(IsBias(layer.bias, layer.outputs()), "bias is not a row");
   return layer;
 }
 

@@ -4,27 +4,60 @@
 
 namespace sparseprune::ort {
 
-bool NodeView::Computes(size_t inputs) const {
-  for (size_t i = 0; i < inputs; ++i)
-    if (!IsData(input(i))) return false;
-  const auto present = [](int value) { return value != kAbsent; };
-  return std::count_if(node_.outputs.begin(), node_.outputs.end(), present) == 1 &&
-         At(node_.outputs, 0) != kAbsent;
+bool NodeView::IsConstant(size_t index) const {
+  return has_input(index) && graph_.values[input(index)].constant;
 }
 
-bool NodeView::IsData(int value) const {
-  if (value == kAbsent) return false;
-  const SourceValue& source = graph_.values[value];
-  return !source.constant && source.type == abi::ElementType::kFloat &&
-         std::all_of(source.axes.begin(), source.axes.end(),
-                     [](const Axis& axis) { return axis.extent <= kMaxExtent; });
+void NodeView::ExpectDataAt(size_t index) const {
+  Require(has_input(index), "an input is missing");
+  const SourceValue& value = graph_.values[input(index)];
+  Require(!value.constant, "computes from constants alone");
+  Require(value.type == abi::ElementType::kFloat, "not float32");
+  Require(!value.axes.empty(), "the rank of its input is not known");
+  for (const Axis& axis : value.axes)
+    Require(axis.extent <= kMaxExtent, "its input is declared too large");
 }
 
-std::optional<Tensor> NodeView::Constant(size_t index, abi::ElementType type) const {
+void NodeView::ExpectData(size_t inputs) const {
+  for (size_t i = 0; i < inputs; ++i) ExpectDataAt(i);
+  Require(At(node_.outputs, 0) != kAbsent, "its output is missing");
+  for (size_t i = 1; i < node_.outputs.size(); ++i)
+    Require(node_.outputs[i] == kAbsent, "more than one output");
+}
+
+void NodeView::ExpectData(size_t inputs, std::initializer_list<size_t> ranks) const {
+  ExpectData(inputs);
+  if (std::find(ranks.begin(), ranks.end(), rank()) == ranks.end())
+    throw Refusal{"input of rank " + std::to_string(rank())};
+}
+
+std::optional<Tensor> NodeView::Constant(size_t index, abi::ElementType type,
+                                         const char* name) const {
+  if (!has_input(index)) return std::nullopt;
+  if (!IsConstant(index)) throw Refusal{std::string(name) + " computed at run time"};
   const int value = input(index);
-  if (value == kAbsent || !graph_.values[value].constant) return std::nullopt;
-  if (graph_.values[value].type != type) return std::nullopt;
+  if (graph_.values[value].type != type)
+    throw Refusal{std::string(name) + " of another element type"};
   return graph_.Constant(value);
+}
+
+Tensor NodeView::Parameter(size_t index, abi::ElementType type, const char* name) const {
+  const std::optional<Tensor> tensor = Constant(index, type, name);
+  if (!tensor) throw Refusal{std::string("no ") + name};
+  return *tensor;
+}
+
+Shape NodeView::Integers(size_t index, const char* name) const {
+  const Tensor tensor = Parameter(index, abi::ElementType::kInt64, name);
+  if (tensor.shape.size() != 1) throw Refusal{std::string(name) + " of another shape"};
+  return Shape(tensor.integers(), tensor.integers() + tensor.count());
+}
+
+size_t NodeView::AxisAt(int64_t axis) const {
+  const int64_t end = static_cast<int64_t>(rank());
+  if (axis < 0) axis += end;
+  Require(axis >= 0 && axis < end, "an axis beyond the rank");
+  return static_cast<size_t>(axis);
 }
 
 int64_t NodeView::Int(const char* name, int64_t otherwise) const {
@@ -43,11 +76,21 @@ std::optional<Shape> NodeView::Ints(const char* name) const {
   return ReadInts(graph_.api, node_.handle, name);
 }
 
+std::optional<std::vector<float>> NodeView::Floats(const char* name) const {
+  return ReadFloats(graph_.api, node_.handle, name);
+}
+
 Layer NodeView::MakeLayer(Op op, size_t inputs) const {
   Layer layer;
   layer.op = op;
   layer.inputs.assign(node_.inputs.begin(), node_.inputs.begin() + inputs);
   layer.output = node_.outputs[0];
+  return layer;
+}
+
+Layer NodeView::MakeAlias() const {
+  Layer layer = MakeLayer(Op::kActivation, 1);
+  layer.alias = true;
   return layer;
 }
 

@@ -1,6 +1,9 @@
 // One node together with its graph: the questions that understanding it asks.
 #pragma once
 
+#include <initializer_list>
+#include <optional>
+
 #include "ort/layer.h"
 
 namespace sparseprune::ort {
@@ -9,40 +12,76 @@ class NodeView {
  public:
   NodeView(const SourceGraph& graph, const SourceNode& node) : graph_(graph), node_(node) {}
 
+  const std::string& op() const { return node_.op; }
+  size_t input_count() const { return node_.inputs.size(); }
   int input(size_t index) const { return At(node_.inputs, index); }
   bool has_input(size_t index) const { return input(index) != kAbsent; }
   const std::vector<Axis>& axes(int value) const { return graph_.values[value].axes; }
-  size_t rank(int value) const { return axes(value).size(); }
+  // Of the first input.
+  const std::vector<Axis>& axes() const { return axes(input(0)); }
+  size_t rank() const { return axes().size(); }
+  bool IsConstant(size_t index) const;
+  // Where channels or features are: 1 of N x C x H x W, the last of N x F and N x T x F.
+  size_t channel_axis() const { return rank() == 4 ? 1 : rank() - 1; }
 
-  // True for one output and `inputs` inputs that are data (below).
-  bool Computes(size_t inputs) const;
-  // True if `value` is a float32 tensor computed at run time, and no extent the model declares is
-  // beyond what the engine takes: sums of what passed this do not overflow.
-  bool IsData(int value) const;
-  // A constant input of this element type; nothing if it is absent or something else.
-  std::optional<Tensor> Constant(size_t index, abi::ElementType type) const;
+  // These throw Refusal.
+  //
+  // Unless there is one output, and the first `inputs` inputs are float32 tensors computed at run
+  // time of which no declared extent is beyond the engine's: sums of what passed do not overflow.
+  void ExpectData(size_t inputs) const;
+  // ... and the first has one of these ranks.
+  void ExpectData(size_t inputs, std::initializer_list<size_t> ranks) const;
+  // An optional constant input; nothing if it is absent.
+  std::optional<Tensor> Constant(size_t index, abi::ElementType type, const char* name) const;
+  // ... that may not be absent.
+  Tensor Parameter(size_t index, abi::ElementType type, const char* name) const;
+  // ... that lists integers.
+  Shape Integers(size_t index, const char* name) const;
+  // An axis counted from the front; `axis` may be negative.
+  size_t AxisAt(int64_t axis) const;
 
   int64_t Int(const char* name, int64_t otherwise) const;
   float Float(const char* name, float otherwise) const;
   std::string String(const char* name, const char* otherwise) const;
   std::optional<Shape> Ints(const char* name) const;
+  std::optional<std::vector<float>> Floats(const char* name) const;
 
   // A layer that reads the first `inputs` inputs and writes the first output.
   Layer MakeLayer(Op op, size_t inputs) const;
+  Layer MakeAlias() const;
 
  private:
   static int At(const std::vector<int>& values, size_t index) {
     return index < values.size() ? values[index] : kAbsent;
   }
+  void ExpectDataAt(size_t index) const;
 
   const SourceGraph& graph_;
   const SourceNode& node_;
 };
 
-// Each understands one family of nodes.
-std::optional<Layer> UnderstandConv(const NodeView& node);
-std::optional<Layer> UnderstandMaxPool(const NodeView& node);
-std::optional<Layer> UnderstandGemm(const NodeView& node);
-std::optional<Layer> UnderstandMatMul(const NodeView& node);
+// Each understands one family of nodes, or throws Refusal.
+Layer UnderstandActivation(const NodeView& node);
+Layer UnderstandAdd(const NodeView& node);
+Layer UnderstandAffine(const NodeView& node);
+Layer UnderstandAveragePool(const NodeView& node);
+Layer UnderstandBatchNorm(const NodeView& node);
+Layer UnderstandClip(const NodeView& node);
+Layer UnderstandConcat(const NodeView& node);
+Layer UnderstandConv(const NodeView& node);
+Layer UnderstandDropout(const NodeView& node);
+Layer UnderstandFlatten(const NodeView& node);
+Layer UnderstandGemm(const NodeView& node);
+Layer UnderstandGlobalAveragePool(const NodeView& node);
+Layer UnderstandIdentity(const NodeView& node);
+Layer UnderstandMatMul(const NodeView& node);
+Layer UnderstandMaxPool(const NodeView& node);
+Layer UnderstandReduceMean(const NodeView& node);
+Layer UnderstandReshape(const NodeView& node);
+Layer UnderstandResize(const NodeView& node);
+Layer UnderstandSoftmax(const NodeView& node);
+Layer UnderstandSqueeze(const NodeView& node);
+Layer UnderstandTranspose(const NodeView& node);
+Layer UnderstandUpsample(const NodeView& node);
 
 }  // namespace sparseprune::ort

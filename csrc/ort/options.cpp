@@ -22,32 +22,42 @@ std::string Read(const Api& api, const abi::SessionOptions* session, const char*
   return text;
 }
 
-// Sets `value` from the option if it is set and lies in [lowest, highest].
-template <class T>
-void Parse(const Api& api, const abi::SessionOptions* session, const char* name, double lowest,
-           double highest, T& value) {
+// The option's value, in [lowest, highest], if it is set.
+std::optional<double> Parse(const Api& api, const abi::SessionOptions* session, const char* name,
+                            double lowest, double highest) {
   const std::string text = Read(api, session, name);
-  if (text.empty()) return;
+  if (text.empty()) return std::nullopt;
   std::istringstream stream(text);
   stream.imbue(std::locale::classic());
   double number = 0;
   stream >> number;
-  if (!stream.fail() && stream.eof() && number >= lowest && number <= highest) {
-    value = static_cast<T>(number);
-    return;
-  }
+  if (!stream.fail() && stream.eof() && number >= lowest && number <= highest) return number;
   std::ostringstream message;
   message << "sparseprune: option " << name << " must be a number from " << lowest << " to "
           << highest << ", got '" << text << "'";
   throw Error(abi::ErrorCode::kInvalidArgument, message.str());
 }
 
+// The cache is written only where something is found, so without tuning "refresh" is "off".
+void ParseCache(const std::string& text, Options& options) {
+  if (text.empty() || text == "on") return;
+  if (text != "off" && text != "refresh")
+    throw Error(abi::ErrorCode::kInvalidArgument,
+                "sparseprune: option tuning_cache must be on, off or refresh, got '" + text + "'");
+  options.read_tuning_cache = false;
+  options.write_tuning_cache = text == "refresh";
+}
+
 }  // namespace
 
 Options ReadOptions(const Api& api, const abi::SessionOptions* session) {
   Options options;
-  Parse(api, session, "min_sparsity", 0, 1, options.min_sparsity);
-  Parse(api, session, "threads", 0, 4096, options.threads);
+  options.min_sparsity = Parse(api, session, "min_sparsity", 0, 1);
+  options.threads = static_cast<size_t>(Parse(api, session, "threads", 0, 4096).value_or(0));
+  options.explain = Read(api, session, "explain");
+  options.tune_seconds = Parse(api, session, "tune_seconds", 0, 3600).value_or(0);
+  options.tuning_file = Read(api, session, "tuning_file");
+  ParseCache(Read(api, session, "tuning_cache"), options);
   return options;
 }
 

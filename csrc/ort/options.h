@@ -1,15 +1,27 @@
 // What a session can ask of the provider, under keys "ep.sparsepruneexecutionprovider.<name>".
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "ort/api.h"
 
 namespace sparseprune::ort {
 
 struct Options {
-  // A subgraph is claimed if one of its weights has at least this fraction of zeros.
-  double min_sparsity = 0.5;
+  // Set: a subgraph is claimed if one of its weights has at least this fraction of zeros. Not set:
+  // if the cost model expects it to run faster here than by the CPU provider (cost.h).
+  std::optional<double> min_sparsity;
   // The session's intra-op threads, where they are known; ONNX Runtime does not tell.
   size_t threads = 0;
+  // A file to which decisions and plans are appended as lines of JSON (explain.h); empty: none.
+  std::string explain;
+  // Time to spend on tuning, per new input shape that runs; the run that brings it waits as long.
+  double tune_seconds = 0;
+  // A tuning that goes before all others; also written after tuning. Empty: none.
+  std::string tuning_file;
+  // tuning_cache: "on", "off", or "refresh", which writes the user's cache without having read it.
+  bool read_tuning_cache = true, write_tuning_cache = true;
 };
 
 // Throws Error naming the option, what was expected and what came.

@@ -3,8 +3,13 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ort/choice.h"
+
 namespace sparseprune::ort {
 namespace {
+
+// A weight with fewer zeros was not pruned: they came by chance, or by rounding.
+constexpr double kPruned = 0.1;
 
 // How often a path to the vertex changed, at most, between supported and unsupported ones.
 // Levels never fall along an edge, and rise where support changes. So a path between two supported
@@ -15,21 +20,35 @@ std::vector<int> Levels(const std::vector<Vertex>& graph) {
   std::vector<int> levels(graph.size(), 0);
   for (size_t v = 0; v < graph.size(); ++v)
     for (int p : graph[v].producers)
-      levels[v] = std::max(levels[v], levels[p] + (graph[p].supported != graph[v].supported));
+      levels[v] = std::max(levels[v], levels[p] + (graph[p].supported() != graph[v].supported()));
   return levels;
+}
+
+// The vertices that read each vertex's output.
+std::vector<std::vector<int>> Readers(const std::vector<Vertex>& graph) {
+  std::vector<std::vector<int>> readers(graph.size());
+  for (size_t v = 0; v < graph.size(); ++v)
+    for (int p : graph[v].producers) readers[p].push_back(static_cast<int>(v));
+  return readers;
 }
 
 // Supported vertices worth claiming: weighted ones and what follows them within their level. The
 // rest would be read and written by us just as by the CPU provider. What is dropped never
-// follows what is kept, so the argument above holds for the rest.
-std::vector<bool> Kept(const std::vector<Vertex>& graph, const std::vector<int>& levels) {
+// follows what is kept, so the argument above holds for the rest. A transpose that only kept
+// vertices read comes along: they then read its input.
+std::vector<bool> Kept(const std::vector<Vertex>& graph, const std::vector<int>& levels,
+                       const std::vector<std::vector<int>>& readers) {
   std::vector<bool> kept(graph.size(), false);
   for (size_t v = 0; v < graph.size(); ++v) {
-    if (!graph[v].supported) continue;
+    if (!graph[v].supported()) continue;
     kept[v] = graph[v].weighted;
     for (int p : graph[v].producers)
       if (levels[p] == levels[v] && kept[p]) kept[v] = true;
   }
+  for (size_t v = 0; v < graph.size(); ++v)
+    if (graph[v].supported() && graph[v].end == Transpose::kFromChannelsLast)
+      kept[v] = std::all_of(readers[v].begin(), readers[v].end(),
+                            [&](int r) { return kept[r] && levels[r] == levels[v]; });
   return kept;
 }
 
@@ -48,28 +67,51 @@ class Components {
   std::vector<int> parent_;
 };
 
-}  // namespace
-
-std::vector<std::vector<int>> Partition(const std::vector<Vertex>& graph) {
-  const std::vector<int> levels = Levels(graph);
-  const std::vector<bool> kept = Kept(graph, levels);
+// The connected components of the kept vertices of each level.
+std::vector<std::vector<int>> Groups(const std::vector<Vertex>& graph,
+                                     const std::vector<int>& levels,
+                                     const std::vector<bool>& kept) {
   Components components(graph.size());
   for (size_t v = 0; v < graph.size(); ++v)
     for (int p : graph[v].producers)
       if (kept[v] && kept[p] && levels[p] == levels[v]) components.Join(static_cast<int>(v), p);
-
   std::vector<std::vector<int>> members(graph.size());
-  std::vector<bool> sparse(graph.size(), false);
-  for (size_t v = 0; v < graph.size(); ++v) {
-    if (!kept[v]) continue;
-    const int root = components.Root(static_cast<int>(v));
-    members[root].push_back(static_cast<int>(v));
-    if (graph[v].sparse) sparse[root] = true;
-  }
-  std::vector<std::vector<int>> groups;
   for (size_t v = 0; v < graph.size(); ++v)
-    if (sparse[v]) groups.push_back(std::move(members[v]));
+    if (kept[v]) members[components.Root(static_cast<int>(v))].push_back(static_cast<int>(v));
+  std::vector<std::vector<int>> groups;
+  for (std::vector<int>& group : members)
+    if (!group.empty()) groups.push_back(std::move(group));
   return groups;
+}
+
+double Sparsest(const std::vector<Vertex>& graph, const std::vector<int>& group) {
+  double most = 0;
+  for (int v : group) most = std::max(most, graph[v].weighted ? graph[v].sparsity : 0);
+  return most;
+}
+
+}  // namespace
+
+Partition Divide(const std::vector<Vertex>& graph, std::optional<double> min_sparsity) {
+  const std::vector<int> levels = Levels(graph);
+  const std::vector<std::vector<int>> readers = Readers(graph);
+  const Chooser chooser(graph, readers);
+  Partition result;
+  for (const Vertex& vertex : graph)
+    result.refusals.push_back(vertex.supported() ? "no layer before it is run here"
+                                                 : vertex.refusal);
+  for (const std::vector<int>& group : Groups(graph, levels, Kept(graph, levels, readers))) {
+    const double sparsest = Sparsest(graph, group);
+    if (min_sparsity ? sparsest < *min_sparsity : sparsest < kPruned) {
+      for (int v : group) result.refusals[v] = "none of the layers around it is pruned";
+      continue;
+    }
+    const Choice choice = min_sparsity ? chooser.All(group) : chooser.Fastest(group);
+    for (int v : group) result.refusals[v] = choice.refusal;
+    for (int v : choice.region.members) result.refusals[v].clear();
+    if (!choice.region.members.empty()) result.regions.push_back(choice.region);
+  }
+  return result;
 }
 
 }  // namespace sparseprune::ort

@@ -19,6 +19,7 @@ class Provider final : public abi::Ep {
  private:
   Api api_;
   Options options_;
+  int lanes_;  // asked for early: later, ONNX Runtime would hide that there is no such set
 };
 
 }  // namespace sparseprune::ort

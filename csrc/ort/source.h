@@ -58,6 +58,8 @@ std::vector<const abi::ValueInfo*> ImplicitInputs(const Api& api, const abi::Nod
 std::optional<int64_t> ReadInt(const Api& api, const abi::Node* node, const char* name);
 std::optional<float> ReadFloat(const Api& api, const abi::Node* node, const char* name);
 std::optional<std::string> ReadString(const Api& api, const abi::Node* node, const char* name);
+std::optional<std::vector<float>> ReadFloats(const Api& api, const abi::Node* node,
+                                             const char* name);
 std::optional<Shape> ReadInts(const Api& api, const abi::Node* node, const char* name);
 
 }  // namespace sparseprune::ort

@@ -11,9 +11,11 @@ struct Translation {
   // For each graph input: which input of the fused node it is, and its name.
   std::vector<size_t> input_slots;
   std::vector<std::string> input_names;
+  // Inputs and outputs are N x T x F; the graph's are N T x F.
+  bool tokens = false;
 };
 
-// Throws Error for a node that Understand does not: such nodes are never claimed.
+// Throws Error for a node that Understand refuses: such nodes are never claimed.
 Translation Translate(const Api& api, const abi::Graph* subgraph, const abi::Node* fused_node);
 
 }  // namespace sparseprune::ort

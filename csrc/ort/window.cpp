@@ -1,4 +1,4 @@
-// Convolution and max pooling: windows that slide over the last two axes of N x C x H x W.
+// Convolution and pooling: windows that slide over the last two axes of N x C x H x W.
 #include <algorithm>
 
 #include "ort/node_view.h"
@@ -11,110 +11,121 @@ bool InRange(const Shape& values, int64_t lowest) {
                      [&](int64_t v) { return v >= lowest && v <= kMaxExtent; });
 }
 
-// Copies an optional attribute of two positive numbers; false if it is malformed.
-bool ReadPair(const NodeView& node, const char* name, std::array<int64_t, 2>& pair) {
+// Copies an optional attribute of two positive numbers.
+void ReadPair(const NodeView& node, const char* name, std::array<int64_t, 2>& pair) {
   const std::optional<Shape> values = node.Ints(name);
-  if (!values || values->empty()) return true;
-  if (values->size() != 2 || !InRange(*values, 1)) return false;
+  if (!values || values->empty()) return;
+  if (values->size() != 2 || !InRange(*values, 1)) throw Refusal{std::string("unusual ") + name};
   pair = {(*values)[0], (*values)[1]};
-  return true;
 }
 
-bool ReadPads(const NodeView& node, Window& window) {
+void ReadPads(const NodeView& node, Window& window) {
   const std::optional<Shape> pads = node.Ints("pads");
-  if (!pads || pads->empty()) return true;
-  if (pads->size() != 4 || !InRange(*pads, 0)) return false;
+  if (!pads || pads->empty()) return;
+  Require(pads->size() == 4 && InRange(*pads, 0), "unusual pads");
   window.pad_begin = {(*pads)[0], (*pads)[1]};
   window.pad_end = {(*pads)[2], (*pads)[3]};
-  return true;
 }
 
-// The padding that makes the output ceil(input / stride) long; negative where it depends on a size
-// that is not known yet, or where a stride beyond the window would have to crop. Dilated windows
-// are left alone: runtimes disagree about them.
+// The padding that makes the output ceil(input / stride) long. Dilated windows are left alone:
+// runtimes disagree about them.
 int64_t SamePadding(const Window& window, int axis, int64_t input) {
   const int64_t kernel = window.kernel[axis], stride = window.stride[axis];
-  if (window.dilation[axis] != 1) return -1;
+  Require(window.dilation[axis] == 1, "dilated window with auto_pad");
   if (stride == 1) return kernel - 1;
-  if (input < 1) return -1;
-  const int64_t output = (input - 1) / stride + 1;
-  return (output - 1) * stride + kernel - input;
+  Require(input >= 1, "auto_pad of a size that is not known");
+  const int64_t total = (input - 1) / stride * stride + kernel - input;
+  Require(total >= 0, "auto_pad that crops");
+  return total;
 }
 
 // SAME_UPPER puts the odd one at the end, SAME_LOWER at the beginning.
-bool ResolveSame(const std::vector<Axis>& axes, bool upper, Window& window) {
+void ResolveSame(const std::vector<Axis>& axes, bool upper, Window& window) {
   for (int axis = 0; axis < 2; ++axis) {
     const int64_t total = SamePadding(window, axis, axes[2 + axis].extent);
-    if (total < 0) return false;
     window.pad_begin[axis] = upper ? total / 2 : total - total / 2;
     window.pad_end[axis] = total - window.pad_begin[axis];
   }
-  return true;
 }
 
-bool ResolvePads(const NodeView& node, Window& window) {
+void ResolvePads(const NodeView& node, Window& window) {
   const std::string automatic = node.String("auto_pad", "NOTSET");
   if (automatic == "NOTSET") return ReadPads(node, window);
-  if (automatic == "VALID") return true;
-  if (automatic != "SAME_UPPER" && automatic != "SAME_LOWER") return false;
-  return ResolveSame(node.axes(node.input(0)), automatic == "SAME_UPPER", window);
+  if (automatic == "VALID") return;
+  Require(automatic == "SAME_UPPER" || automatic == "SAME_LOWER", "unknown auto_pad");
+  ResolveSame(node.axes(), automatic == "SAME_UPPER", window);
 }
 
-// False where the input is known to be smaller than the window: the CPU provider explains that.
-bool Fits(const std::vector<Axis>& axes, const Window& window) {
+// An input known to be smaller than the window is for the CPU provider to explain.
+void ExpectFit(const std::vector<Axis>& axes, const Window& window) {
   for (int axis = 0; axis < 2; ++axis) {
     const int64_t extent = axes[2 + axis].extent;
     const int64_t reach = (window.kernel[axis] - 1) * window.dilation[axis] + 1;
-    if (extent >= 0 && extent + window.pad_begin[axis] + window.pad_end[axis] < reach) return false;
+    const int64_t padded = extent + window.pad_begin[axis] + window.pad_end[axis];
+    Require(extent < 0 || padded >= reach, "its input is smaller than its window");
   }
-  return true;
 }
 
-bool ReadWindow(const NodeView& node, Window& window) {
-  return ReadPair(node, "strides", window.stride) && ReadPair(node, "dilations", window.dilation) &&
-         ResolvePads(node, window) && Fits(node.axes(node.input(0)), window);
+void ReadWindow(const NodeView& node, Window& window) {
+  ReadPair(node, "strides", window.stride);
+  ReadPair(node, "dilations", window.dilation);
+  ResolvePads(node, window);
+  ExpectFit(node.axes(), window);
 }
 
-bool IsWeight(const std::optional<Tensor>& weight) {
-  return weight && weight->shape.size() == 4 && InRange(weight->shape, 1);
+// N x C x H x W, and not a signal or a volume.
+void ExpectMap(const NodeView& node, const char* what) {
+  node.ExpectData(1);
+  if (node.rank() != 4) throw Refusal{std::to_string(node.rank() - 2) + "-D " + what};
+}
+
+Layer UnderstandPool(const NodeView& node, Op op) {
+  ExpectMap(node, "pooling");
+  Require(node.Int("ceil_mode", 0) == 0, "ceil_mode");
+  const std::optional<Shape> kernel = node.Ints("kernel_shape");
+  Require(kernel && kernel->size() == 2, "unusual kernel_shape");
+  Layer layer = node.MakeLayer(op, 1);
+  Window& window = layer.window;
+  ReadPair(node, "kernel_shape", window.kernel);
+  ReadWindow(node, window);
+  for (int axis = 0; axis < 2; ++axis) {
+    Require(window.dilation[axis] == 1, "dilated window");
+    Require(std::max(window.pad_begin[axis], window.pad_end[axis]) < window.kernel[axis],
+            "a window of nothing but padding");
+  }
+  return layer;
 }
 
 }  // namespace
 
-std::optional<Layer> UnderstandConv(const NodeView& node) {
-  if (!node.Computes(1) || node.rank(node.input(0)) != 4) return std::nullopt;
-  if (node.Int("group", 1) != 1) return std::nullopt;
-  const std::optional<Tensor> weight = node.Constant(1, abi::ElementType::kFloat);
-  const std::optional<Tensor> bias = node.Constant(2, abi::ElementType::kFloat);
-  if (!IsWeight(weight) || (node.has_input(2) && !bias)) return std::nullopt;
-  if (bias && bias->shape != Shape{weight->shape[0]}) return std::nullopt;
-  const int64_t channels = node.axes(node.input(0))[1].extent;
-  if (channels >= 0 && channels != weight->shape[1]) return std::nullopt;
-
+Layer UnderstandConv(const NodeView& node) {
+  ExpectMap(node, "convolution");
   Layer layer = node.MakeLayer(Op::kConv, 1);
-  layer.weight = *weight;
-  if (bias) layer.bias = *bias;
-  layer.window.kernel = {weight->shape[2], weight->shape[3]};
+  layer.weight = node.Parameter(1, abi::ElementType::kFloat, "weight");
+  const Shape& shape = layer.weight.shape;
+  Require(shape.size() == 4 && InRange(shape, 1), "unusual weight shape");
+  if (node.has_input(2)) {
+    layer.bias = node.Parameter(2, abi::ElementType::kFloat, "bias");
+    Require(layer.bias.shape == Shape{shape[0]}, "bias does not fit its weight");
+  }
+  layer.groups = node.Int("group", 1);
+  Require(layer.groups >= 1 && layer.groups <= shape[0] && shape[0] % layer.groups == 0,
+          "groups do not divide its outputs");
+  const int64_t channels = node.axes()[1].extent;
+  Require(channels < 0 || channels == shape[1] * layer.groups, "weight does not fit its input");
+  layer.window.kernel = {shape[2], shape[3]};
   std::array<int64_t, 2> declared = layer.window.kernel;
-  if (!ReadPair(node, "kernel_shape", declared) || declared != layer.window.kernel)
-    return std::nullopt;
-  if (!ReadWindow(node, layer.window)) return std::nullopt;
+  ReadPair(node, "kernel_shape", declared);
+  Require(declared == layer.window.kernel, "kernel_shape does not fit its weight");
+  ReadWindow(node, layer.window);
   return layer;
 }
 
-std::optional<Layer> UnderstandMaxPool(const NodeView& node) {
-  if (!node.Computes(1) || node.rank(node.input(0)) != 4) return std::nullopt;
-  if (node.Int("ceil_mode", 0) != 0) return std::nullopt;
-  const std::optional<Shape> kernel = node.Ints("kernel_shape");
-  Layer layer = node.MakeLayer(Op::kMaxPool, 1);
-  Window& window = layer.window;
-  if (!kernel || kernel->size() != 2 || !ReadPair(node, "kernel_shape", window.kernel))
-    return std::nullopt;
-  if (!ReadWindow(node, window)) return std::nullopt;
-  for (int axis = 0; axis < 2; ++axis) {
-    const int64_t widest = std::max(window.pad_begin[axis], window.pad_end[axis]);
-    if (window.dilation[axis] != 1 || widest >= window.kernel[axis]) return std::nullopt;
-  }
+Layer UnderstandMaxPool(const NodeView& node) { return UnderstandPool(node, Op::kMaxPool); }
+
+Layer UnderstandAveragePool(const NodeView& node) {
+  Layer layer = UnderstandPool(node, Op::kAveragePool);
+  layer.count_padding = node.Int("count_include_pad", 0) != 0;
   return layer;
 }
 

@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "engine/isa.h"
+#include "engine/probe.h"
 #include "engine/program.h"
 #include "engine/shapes.h"
+#include "engine/tuning_text.h"
 #include "python/arrays.h"
 #include "python/nodes.h"
 #include "python/threads.h"
@@ -23,14 +25,19 @@ namespace sparseprune {
 namespace {
 
 std::unique_ptr<Program> MakeProgram(std::vector<Node> nodes, std::vector<ValueId> inputs,
-                                     std::vector<ValueId> outputs, const std::string& isa) {
+                                     std::vector<ValueId> outputs, const std::string& isa,
+                                     const std::string& tuning,
+                                     std::vector<bool> channels_last_inputs,
+                                     std::vector<bool> channels_last_outputs) {
   Graph graph;
   for (ValueId id : inputs) graph.value_count = std::max(graph.value_count, id + 1);
   for (const Node& node : nodes) graph.value_count = std::max(graph.value_count, node.output + 1);
   graph.nodes = std::move(nodes);
   graph.inputs = std::move(inputs);
   graph.outputs = std::move(outputs);
-  return std::make_unique<Program>(std::move(graph), isa);
+  graph.channels_last_inputs = std::move(channels_last_inputs);
+  graph.channels_last_outputs = std::move(channels_last_outputs);
+  return std::make_unique<Program>(std::move(graph), isa, ParseTuning(tuning, ResolveIsa(isa)));
 }
 
 // Every array is checked before the engine writes into the first.
@@ -69,6 +76,16 @@ void Run(const Program& program, const std::vector<py::array>& inputs,
   program.Run(views, place, parallel);
 }
 
+std::string TuningOf(const Program& program) {
+  return FormatTuning(program.tuning(), program.isa());
+}
+
+std::string Tune(Program& program, const std::vector<Shape>& inputs, double seconds) {
+  const py::gil_scoped_release unlocked;
+  program.Tune(inputs, seconds);
+  return TuningOf(program);
+}
+
 }  // namespace
 }  // namespace sparseprune
 
@@ -79,9 +96,14 @@ PYBIND11_MODULE(_cpu, m) {
   m.def("available_isas", &AvailableIsas);
   m.def("lanes", &LanesOf, "isa"_a = "");
   m.def("resolve_isa", &ResolveIsa, "isa"_a = "");
+  m.def("probe", &ProbeSeconds, "isa"_a = "", py::call_guard<py::gil_scoped_release>());
   BindNodes(m);
   py::class_<Program>(m, "Program")
-      .def(py::init(&MakeProgram), "nodes"_a, "inputs"_a, "outputs"_a, "isa"_a = "")
+      .def(py::init(&MakeProgram), "nodes"_a, "inputs"_a, "outputs"_a, "isa"_a = "",
+           "tuning"_a = "", py::kw_only(), "channels_last_inputs"_a = std::vector<bool>{},
+           "channels_last_outputs"_a = std::vector<bool>{})
       .def("output_shapes", &Program::OutputShapes, "inputs"_a)
-      .def("run", &Run, "inputs"_a, "outputs"_a, py::kw_only(), "threads"_a = 1);
+      .def("run", &Run, "inputs"_a, "outputs"_a, py::kw_only(), "threads"_a = 1)
+      .def("tune", &Tune, "inputs"_a, "seconds"_a)
+      .def_property_readonly("tuning", &TuningOf);
 }

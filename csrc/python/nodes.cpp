@@ -44,11 +44,18 @@ void SetParameters(Node& node, const py::array& weight, const std::optional<py::
   node.in_channels = weight.shape(1);
 }
 
+// Groups out of range are for Validate to name.
+int64_t InChannels(int64_t per_group, int64_t groups) {
+  return groups >= 1 && groups <= kMaxExtent ? per_group * groups : per_group;
+}
+
 Node Conv(std::string name, ValueId input, ValueId output, const py::array& weight,
-          const std::optional<py::array>& bias, Pair stride, Pair dilation, Pair pad_begin,
-          Pair pad_end) {
+          const std::optional<py::array>& bias, int64_t groups, Pair stride, Pair dilation,
+          Pair pad_begin, Pair pad_end) {
   Node node = Simple(Op::kConv, std::move(name), {input}, output);
   SetParameters(node, weight, bias);
+  node.groups = groups;
+  node.in_channels = InChannels(node.in_channels, groups);
   node.window = {{weight.shape(2), weight.shape(3)}, stride, dilation, pad_begin, pad_end};
   return node;
 }
@@ -57,6 +64,48 @@ Node Linear(std::string name, ValueId input, ValueId output, const py::array& we
             const std::optional<py::array>& bias) {
   Node node = Simple(Op::kLinear, std::move(name), {input}, output);
   SetParameters(node, weight, bias);
+  return node;
+}
+
+Node Scale(std::string name, ValueId input, ValueId output, const py::array& scale,
+           const std::optional<py::array>& shift) {
+  Node node = Simple(Op::kScale, std::move(name), {input}, output);
+  node.weight = Floats(scale, "scale", 1);
+  if (shift) node.bias = Floats(*shift, "shift", 1);
+  return node;
+}
+
+// One of `names`, by its place; `what` is the argument.
+template <typename Choice, size_t N>
+Choice Named(const char* what, const std::string& name, const char* const (&names)[N]) {
+  std::string known;
+  for (size_t i = 0; i < N; ++i) {
+    if (name == names[i]) return static_cast<Choice>(i);
+    known += (i ? ", " : "") + std::string(names[i]);
+  }
+  throw py::value_error(std::string(what) + " must be one of " + known + ", got '" + name + "'");
+}
+
+Node Activate(std::string name, ValueId input, ValueId output, const std::string& kind) {
+  Node node = Simple(Op::kActivation, std::move(name), {input}, output);
+  node.activation =
+      Named<Activation>("kind", kind, {"none", "relu", "relu6", "hard_swish", "sigmoid"});
+  return node;
+}
+
+Node AveragePool(std::string name, ValueId input, ValueId output, Pair kernel, Pair stride,
+                 Pair pad_begin, Pair pad_end, bool count_padding) {
+  Node node = Simple(Op::kAveragePool, std::move(name), {input}, output);
+  node.window = {kernel, stride, {1, 1}, pad_begin, pad_end};
+  node.count_padding = count_padding;
+  return node;
+}
+
+Node ResizeMap(std::string name, ValueId input, ValueId output, Pair size,
+               const std::string& mode) {
+  Node node = Simple(Op::kResize, std::move(name), {input}, output);
+  node.size = size;
+  node.resize = Named<Resize>("mode", mode, {"nearest", "bilinear", "bilinear_corners"});
   return node;
 }
 
@@ -80,7 +129,7 @@ void BindNodes(py::module_& m) {
   const Pair one{1, 1}, zero{0, 0};
   py::class_<Node>(m, "Node").def_readonly("name", &Node::name);
   m.def("conv", &Conv, "name"_a, "input"_a, "output"_a, "weight"_a, "bias"_a = py::none(),
-        py::kw_only(), "stride"_a = one, "dilation"_a = one, "pad_begin"_a = zero,
+        py::kw_only(), "groups"_a = 1, "stride"_a = one, "dilation"_a = one, "pad_begin"_a = zero,
         "pad_end"_a = zero);
   m.def("linear", &Linear, "name"_a, "input"_a, "output"_a, "weight"_a, "bias"_a = py::none());
   m.def(
@@ -89,18 +138,33 @@ void BindNodes(py::module_& m) {
         return Simple(Op::kAdd, std::move(name), {a, b}, output);
       },
       "name"_a, "a"_a, "b"_a, "output"_a);
+  m.def("activation", &Activate, "name"_a, "input"_a, "output"_a, "kind"_a);
   m.def(
       "relu",
       [](std::string name, ValueId input, ValueId output) {
-        Node node = Simple(Op::kActivation, std::move(name), {input}, output);
-        node.activation = Activation::kRelu;
-        return node;
+        return Activate(std::move(name), input, output, "relu");
       },
       "name"_a, "input"_a, "output"_a);
+  m.def("scale", &Scale, "name"_a, "input"_a, "output"_a, "scale"_a, "shift"_a = py::none());
   m.def("max_pool", &MaxPool, "name"_a, "input"_a, "output"_a, "kernel"_a, py::kw_only(),
         "stride"_a = one, "pad_begin"_a = zero, "pad_end"_a = zero);
+  m.def("average_pool", &AveragePool, "name"_a, "input"_a, "output"_a, "kernel"_a, py::kw_only(),
+        "stride"_a = one, "pad_begin"_a = zero, "pad_end"_a = zero, "count_padding"_a = false);
   m.def("global_average_pool", &GlobalAveragePool, "name"_a, "input"_a, "output"_a, py::kw_only(),
         "keep_dims"_a = true);
+  m.def(
+      "concat",
+      [](std::string name, std::vector<ValueId> inputs, ValueId output) {
+        return Simple(Op::kConcat, std::move(name), std::move(inputs), output);
+      },
+      "name"_a, "inputs"_a, "output"_a);
+  m.def("resize", &ResizeMap, "name"_a, "input"_a, "output"_a, "size"_a, "mode"_a);
+  m.def(
+      "softmax",
+      [](std::string name, ValueId input, ValueId output) {
+        return Simple(Op::kSoftmax, std::move(name), {input}, output);
+      },
+      "name"_a, "input"_a, "output"_a);
   m.def(
       "flatten",
       [](std::string name, ValueId input, ValueId output) {

@@ -1,4 +1,4 @@
-"""Questions about files and machines: evaluate, bench, doctor."""
+"""Questions about files and machines: evaluate, bench, explain, doctor."""
 
 from pathlib import Path
 from typing import Annotated
@@ -68,6 +68,30 @@ def bench(
     with bar("bench") as progress:
         rows = assess.time_files(paths, next(iter(paths)), settings, progress)
     return Outcome(rows, tables.latency(rows))
+
+
+@verb
+def explain(
+    model: Annotated[Path, typer.Argument(help="ONNX file to explain.", metavar="MODEL")],
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Batch, where the file leaves it open [default: 1].")
+    ] = None,
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(help="Shape of an input the file leaves open: 1,3,224,224 or NAME=1,3,8,8."),
+    ] = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> Outcome:
+    """Show how each layer of an ONNX file would run, and why.
+
+    sparseprune explain wt90.onnx --batch 8
+    """
+    from sparseprune.cli import explanation
+    from sparseprune.runtime.explain import explain as explain_model
+
+    found = explain_model(model, batch=batch, shapes=explanation.parse_shapes(shape or []))
+    return Outcome({"model": str(model), **found}, explanation.text(found))
 
 
 @verb

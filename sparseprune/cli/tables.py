@@ -28,7 +28,7 @@ def evaluation(rows: Sequence[Row]) -> str:
         body.append(line)
     verdicts = [row["sentence"] for row in select(rows, "verdict")]
     closing = verdicts or ["hidden loss not checked: give the masked checkpoint with --twin"]
-    return "\n".join([_table(head, body), "", *closing])
+    return "\n".join([table(head, body), "", *closing])
 
 
 def latency(rows: Sequence[Row]) -> str:
@@ -45,7 +45,7 @@ def latency(rows: Sequence[Row]) -> str:
         for row in select(rows, "latency")
     ]
     head = ["file", "median µs", "speed-up", "95 % interval", "memory MiB", "load ms"]
-    return _table(head, body)
+    return table(head, body)
 
 
 def diagnosis(found: dict[str, Any]) -> str:
@@ -71,13 +71,14 @@ def _words(value: Any) -> str:
     return str(value)
 
 
-def _table(head: Iterable[str], body: Iterable[Sequence[str]]) -> str:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+def table(head: Iterable[str], body: Iterable[Sequence[str]]) -> str:
+    """Lines of at most WIDTH characters; the first column is to the left, the others right."""
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for index, title in enumerate(head):
         # A name is never cut: it is what the reader looks for.
-        table.add_column(title, justify="right" if index else "left", overflow="fold")
+        grid.add_column(title, justify="right" if index else "left", overflow="fold")
     for line in body:
-        table.add_row(*line)
+        grid.add_row(*line)
     out = StringIO()
-    Console(file=out, width=WIDTH).print(table)
+    Console(file=out, width=WIDTH).print(grid)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from sparseprune.exporter import module, onnx_file
+from sparseprune.exporter import module, onnx_file, tuning
 from sparseprune.files import check_writable
 
 __all__ = ["export"]
@@ -26,6 +26,7 @@ def export(
     provenance: Mapping[str, Any] | None = None,
     provider: str = "auto",
     bound: float | None = None,
+    tune: float | str = tuning.DEFAULT_SECONDS,
 ) -> dict[str, Any]:
     """Write ``model`` to ``path`` as plain ONNX and return what its parity check found.
 
@@ -45,6 +46,9 @@ def export(
             source's digest, the versions of the tools and the parity.
         provider: what the file will run on, see ``onnxruntime.session``.
         bound: largest allowed difference of a logit; computed (``convert.bounds``) if None.
+        tune: seconds to look for the layers' fastest tiles on this CPU, for single pictures;
+            "full" tries them all; 0 does not look. Less is spent on small networks, none where
+            the provider runs no part. The file carries what was found; other CPUs ignore it.
 
     Returns:
         ``max_abs``, ``bound``, ``used`` (the largest share of its bound a logit used), ``images``,
@@ -57,7 +61,11 @@ def export(
     """
     target = check_writable(Path(path), ".onnx")
     entries = dict(provenance or {})
+    budget = tuning.budget(tune)
     if isinstance(model, nn.Module):
-        return module.export(model, target, example_inputs, entries, provider=provider, bound=bound)
-    source = Path(model)
-    return onnx_file.export(source, target, example_inputs, entries, provider=provider, bound=bound)
+        return module.export(
+            model, target, example_inputs, entries, provider=provider, bound=bound, tune=budget
+        )
+    return onnx_file.export(
+        Path(model), target, example_inputs, entries, provider=provider, bound=bound, tune=budget
+    )

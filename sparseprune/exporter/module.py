@@ -11,7 +11,7 @@ from torch import nn
 
 from sparseprune.convert import bounds, check
 from sparseprune.errors import GateError, InputError
-from sparseprune.exporter import destination, provenance
+from sparseprune.exporter import destination, provenance, tuning
 from sparseprune.exporter.probe import Batch, as_pictures, enough
 from sparseprune.exporter.translate import translate
 from sparseprune.exporter.zeros import check_zeros
@@ -28,6 +28,7 @@ def export(
     *,
     provider: str,
     bound: float | None,
+    tune: tuning.Budget,
 ) -> dict[str, Any]:
     """See :func:`sparseprune.export`."""
     pictures = as_pictures(example_inputs)
@@ -40,6 +41,7 @@ def export(
     except onnx.checker.ValidationError as error:
         raise GateError(f"{path}: torch wrote an invalid ONNX model: {error}") from error
     probe = enough(pictures)
+    tuning.tune(proto, probe, tune, provider)
     candidate = OnnxRunner(proto.SerializeToString(), provider=provider, name=str(path))
     found = check.parity(
         TorchRunner(model).predict, candidate.predict, probe, limit(model, probe, bound)

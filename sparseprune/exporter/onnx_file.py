@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from sparseprune.convert import check
 from sparseprune.errors import InputError
-from sparseprune.exporter import destination, provenance
+from sparseprune.exporter import destination, provenance, tuning
 from sparseprune.exporter.probe import Batch, as_pictures, enough
 from sparseprune.files import sha256
 from sparseprune.runtime import OnnxRunner
@@ -30,14 +30,16 @@ def export(
     *,
     provider: str,
     bound: float | None,
+    tune: tuning.Budget,
 ) -> dict[str, Any]:
     """See :func:`sparseprune.export`; the reference is ONNX Runtime's own CPU provider."""
     proto = load(source)
     if path.exists() and path.samefile(source):
         raise InputError(f"{path}: expected another path than the source's; choose a new name")
     reference = OnnxRunner(source, provider="cpu")
-    candidate = OnnxRunner(proto.SerializeToString(), provider=provider, name=str(path))
     probe = _probe(reference, example_inputs)
+    tuning.tune(proto, probe, tune, provider)
+    candidate = OnnxRunner(proto.SerializeToString(), provider=provider, name=str(path))
     if bound is None:
         bound = _HALF_THE_DIGITS * float(np.abs(reference.predict(probe)).max())
     found = check.parity(reference.predict, candidate.predict, probe, bound)

@@ -42,6 +42,13 @@ def stamp(proto: onnx.ModelProto, entries: Mapping[str, Any]) -> None:
         proto.metadata_props.add(key=key, value=value)
 
 
+def remove(proto: onnx.ModelProto, key: str) -> None:
+    """Take the entry ``stamp`` made of ``key`` out of the model's metadata, in place."""
+    kept = [entry for entry in proto.metadata_props if entry.key != f"{PREFIX}{key}"]
+    del proto.metadata_props[:]
+    proto.metadata_props.extend(kept)
+
+
 def tools() -> dict[str, Any]:
     """The tool and the versions of what it exported with."""
     return {

@@ -33,11 +33,13 @@ def weigh(job: dict[str, Any]) -> dict[str, float | int | None]:
     before = resident_bytes()
     start = time.perf_counter()
     runner = OnnxRunner(job["path"], threads=job["threads"], provider=job["provider"])
-    seconds = time.perf_counter() - start
+    loaded = time.perf_counter()
     runner.predict(batch)
+    done = time.perf_counter()
     after = resident_bytes()
     grown = None if before is None or after is None else max(after - before, 0)
-    return {"load_ms": seconds * 1e3, "memory_bytes": grown}
+    times = {"load_ms": (loaded - start) * 1e3, "first_ms": (done - loaded) * 1e3}
+    return {**times, "memory_bytes": grown}
 
 
 if __name__ == "__main__":

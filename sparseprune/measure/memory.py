@@ -21,11 +21,13 @@ class Footprint:
 
     Attributes:
         load_ms: milliseconds to make the session, our provider's registration included.
+        first_ms: milliseconds of the first call, which plans for its shape and packs weights.
         memory_bytes: growth of the resident set from before loading to after the first call;
             null where the system does not tell (Linux does).
     """
 
     load_ms: float
+    first_ms: float
     memory_bytes: int | None
 
 

@@ -11,7 +11,15 @@ import torch
 from torch import nn
 
 from sparseprune.errors import InputError
-from sparseprune.models import densenet, mobilenet, resize, resnet, vgg
+from sparseprune.models import (
+    densenet,
+    feed_forward,
+    imagenet_resnet,
+    mobilenet,
+    resize,
+    resnet,
+    vgg,
+)
 
 __all__ = ["NAMES", "Stored", "build", "load", "resize"]
 
@@ -19,10 +27,15 @@ __all__ = ["NAMES", "Stored", "build", "load", "resize"]
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "resnet8": resnet.resnet8,
     "resnet20": resnet.resnet20,
+    "resnet56": resnet.resnet56,
+    "resnet18": imagenet_resnet.resnet18,
+    "resnet50": imagenet_resnet.resnet50,
     "vgg8": vgg.vgg8,
     "vgg16": vgg.vgg16,
     "mobilenet": mobilenet.mobilenet,
+    "mobilenet_v1": mobilenet.mobilenet_v1,
     "densenet22": densenet.densenet22,
+    "feed_forward": feed_forward.feed_forward,
 }
 NAMES = tuple(_BUILDERS)
 

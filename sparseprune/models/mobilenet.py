@@ -1,13 +1,16 @@
-"""Depthwise separable convolutions (Howard et al. 2017), cut short for small pictures."""
+"""MobileNetV1 of depthwise separable convolutions (Howard et al. 2017), and a short one."""
 
 import torch
 from torch import nn
 
 from sparseprune.models.initial import he_normal
 
-# (output channels in units of the width, stride): the first five of MobileNetV1's thirteen blocks,
-# which bring 28x28 to 4x4; the stem halves once more than a CIFAR ResNet's, as in the paper.
-BLOCKS = ((2, 1), (4, 2), (4, 1), (8, 2), (8, 1))
+Blocks = tuple[tuple[int, int], ...]  # (output channels in units of the width, stride)
+
+# The first five of MobileNetV1's thirteen blocks bring 28x28 to 4x4; the stem halves once more than
+# a CIFAR ResNet's, as in the paper.
+SHORT: Blocks = ((2, 1), (4, 2), (4, 1), (8, 2), (8, 1))
+V1: Blocks = (*SHORT, (16, 2), *((16, 1),) * 5, (32, 2), (32, 1))
 
 
 class Separable(nn.Sequential):
@@ -27,7 +30,7 @@ class Separable(nn.Sequential):
 class MobileNet(nn.Module):
     """Stride-2 stem, separable blocks, mean over positions, classifier."""
 
-    def __init__(self, channels: int, classes: int, *, width: int) -> None:
+    def __init__(self, channels: int, classes: int, *, width: int, blocks: Blocks) -> None:
         super().__init__()
         layers: list[nn.Module] = [
             nn.Conv2d(channels, width, 3, stride=2, padding=1, bias=False),
@@ -35,7 +38,7 @@ class MobileNet(nn.Module):
             nn.ReLU(),
         ]
         inputs = width
-        for multiple, stride in BLOCKS:
+        for multiple, stride in blocks:
             layers.append(Separable(inputs, multiple * width, stride))
             inputs = multiple * width
         self.features = nn.Sequential(*layers)
@@ -50,4 +53,9 @@ class MobileNet(nn.Module):
 
 def mobilenet(input_shape: tuple[int, int, int], classes: int, *, width: int = 16) -> MobileNet:
     """A short MobileNetV1; ``width`` is the stem's channels (32 in the paper)."""
-    return MobileNet(input_shape[0], classes, width=width)
+    return MobileNet(input_shape[0], classes, width=width, blocks=SHORT)
+
+
+def mobilenet_v1(input_shape: tuple[int, int, int], classes: int, *, width: int = 32) -> MobileNet:
+    """The paper's network (its table 1); 4 231 976 parameters at 3x224x224/1000."""
+    return MobileNet(input_shape[0], classes, width=width, blocks=V1)

@@ -12,6 +12,8 @@ from sparseprune.models.initial import he_normal
 class BasicBlock(nn.Module):
     """Two 3x3 convolutions beside a shortcut: relu(bn(conv(relu(bn(conv(x))))) + shortcut(x))."""
 
+    expansion = 1
+
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
@@ -64,6 +66,11 @@ def resnet8(input_shape: tuple[int, int, int], classes: int, *, width: int = 16)
 def resnet20(input_shape: tuple[int, int, int], classes: int, *, width: int = 16) -> ResNet:
     """The study's ResNet20: three blocks a stage; 272 474 parameters at 3x32x32/10."""
     return ResNet(input_shape[0], classes, width=width, depth=3, stem_stride=1)
+
+
+def resnet56(input_shape: tuple[int, int, int], classes: int, *, width: int = 16) -> ResNet:
+    """Nine blocks a stage; 855 770 parameters at 3x32x32/10."""
+    return ResNet(input_shape[0], classes, width=width, depth=9, stem_stride=1)
 
 
 def _stage(inputs: int, outputs: int, depth: int, stride: int) -> nn.Sequential:

@@ -153,7 +153,7 @@ def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progre
         source = steps.slim_network(source, recipe.slim.round_to)
         checkpoints.save(folder.slim(network.id), source)
     path = folder.onnx(network.id)
-    parity = steps.export_network(source, path, network.provider)
+    parity = steps.export_network(source, path, network.provider, recipe.export.tune_seconds)
     runner = _deployed(folder, network)
     row: Row = {
         "kind": "network",

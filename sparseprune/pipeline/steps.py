@@ -131,7 +131,9 @@ def require_smaller(slimmed: Checkpoint) -> None:
         )
 
 
-def export_network(source: Checkpoint, path: Path, provider: str = "auto") -> Row:
+def export_network(
+    source: Checkpoint, path: Path, provider: str = "auto", tune: float | str = 0
+) -> Row:
     """Write the ONNX file to deploy, with its provenance, and return what parity was found."""
     meta = source.meta
     provenance = {key: meta[key] for key in _PROVENANCE if meta.get(key) is not None}
@@ -142,7 +144,7 @@ def export_network(source: Checkpoint, path: Path, provider: str = "auto") -> Ro
     _, test = pictures(recipe_of(source).data)
     inputs = torch.from_numpy(data.normalise(test.images[:_PARITY_IMAGES], test))
     return exporter.export(
-        model, path, example_inputs=inputs, provenance=provenance, provider=provider
+        model, path, example_inputs=inputs, provenance=provenance, provider=provider, tune=tune
     )
 
 

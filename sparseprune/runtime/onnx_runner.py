@@ -73,7 +73,7 @@ class OnnxRunner:
         try:
             (logits,) = self.session.run([self._output], {self._input: pictures})
         except Exception as error:  # ONNX Runtime's errors share no base of their own
-            raise InputError(onnxruntime.explain(self.name, error)) from error
+            raise InputError(onnxruntime.cause(self.name, error)) from error
         if logits.ndim != 2 or len(logits) != len(pictures) or logits.dtype != np.float32:
             raise InputError(
                 f"{self.name}: expected float32 logits of shape [{len(pictures)}, classes], got "

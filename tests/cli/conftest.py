@@ -84,5 +84,5 @@ def chain(small):
     )
     small("slim", "ft.safetensors", "-o", "slim.safetensors")
     for name in ("parent", "wt", "slim"):
-        small("export", f"{name}.safetensors", "-o", f"{name}.onnx")
+        small("export", f"{name}.safetensors", "-o", f"{name}.onnx", "--tune", "0.2")
     return small

@@ -1,5 +1,6 @@
 import dataclasses
 
+import onnx
 import pytest
 
 from sparseprune.formats import checkpoint, mask
@@ -45,6 +46,15 @@ def test_a_spoiled_engine_is_found_out(chain, faulty_library):
     )
     assert "FURTHER LOSS" in done.stderr
     assert "FURTHER LOSS" in done.stdout
+
+
+def test_export_tunes_sparse_networks_unless_told_not_to(chain):
+    def tuned(path):
+        return any(e.key == "sparseprune.tuning" for e in onnx.load(path).metadata_props)
+
+    chain("export", "wt.safetensors", "-o", "untuned.onnx", "--tune", "none")
+    found = {name: tuned(chain.folder / f"{name}.onnx") for name in ("parent", "wt", "untuned")}
+    assert found == {"parent": False, "wt": True, "untuned": False}
 
 
 def test_a_spoiled_engine_cannot_export(chain, faulty_library):

@@ -88,6 +88,8 @@ def test_a_checkpoint_that_does_not_fit_its_model(tmp_path):
     path = tmp_path / "odd.safetensors"
     spec = {"name": "resnet8", "options": {}, "input_shape": [1, 28, 28], "classes": 10}
     checkpoint.save(path, checkpoint.Checkpoint(spec, {"fc.weight": torch.ones(3, 3)}, {}))
+    stderr = fails("export", path, "-o", tmp_path / "y.onnx", "--tune", "soon")
+    assert "--tune: expected seconds, 'full' or 'none', got 'soon'" in stderr
     stderr = fails("export", path, "-o", tmp_path / "y.onnx")
     assert "expected" in stderr
     assert "Error" not in stderr
@@ -150,7 +152,8 @@ def test_a_bug_of_ours_is_not_hidden(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "verb", ["run", "train", "prune", "slim", "export", "evaluate", "bench", "report", "doctor"]
+    "verb",
+    ["run", "train", "prune", "slim", "export", "evaluate", "bench", "explain", "report", "doctor"],
 )
 def test_every_verb_has_help_with_an_example(verb):
     done = call(verb, "--help")

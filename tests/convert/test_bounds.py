@@ -49,6 +49,25 @@ def test_other_evaluations_stay_within_the_bound(name, network):
     assert bound.max() < 0.05 * here.abs().max()
 
 
+@pytest.mark.parametrize("name", ["resnet56", "resnet18", "resnet50"])
+def test_the_likely_bound_is_tighter_and_holds_for_deep_networks(name, network):
+    model, inputs = network(name)
+    bound, likely = bounds.difference(model, inputs), bounds.likely_difference(model, inputs)
+    assert (likely < bound).all()
+    here = logits(model, inputs)
+    exact = logits(copy.deepcopy(model).double(), inputs.double())
+    assert (2 * (here - exact).abs() <= likely).all()
+    assert ((here - logits(folded(model), inputs)).abs() <= likely).all()
+
+
+def test_the_likely_bound_of_one_layer_grows_with_the_root_of_its_terms():
+    model = nn.Sequential(nn.Linear(63, 2, bias=False))
+    inputs = torch.randn(5, 63)
+    likely = bounds.likely_difference(model, inputs)
+    # 63 products and a possible bias: 64 roundings count as 8.
+    assert torch.allclose(likely, 8 / 8 * bounds.difference(model, inputs), rtol=1e-9)
+
+
 @pytest.mark.parametrize("name", ["resnet8", "vgg8", "mobilenet", "densenet22"])
 def test_a_flipped_weight_of_any_layer_exceeds_it(name, network):
     options = {"growth": 4} if name == "densenet22" else {"width": 4}

@@ -1,5 +1,8 @@
 """References in float64, rounding bounds, and one call that runs nodes on the compiled engine."""
 
+import importlib.util
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -115,4 +118,49 @@ def engine():
         integers=integers,
         pruned=pruned,
         assert_within=assert_within,
+    )
+
+
+def load(name):
+    """A module beside this file."""
+    path = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(f"sparseprune_tests_csrc_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def check_builds():
+    return load("check_builds")
+
+
+@pytest.fixture(scope="session")
+def graphs():
+    """Random networks, run on the engine and in float64, and written for graphs_check.cpp."""
+    forms, reference, networks = map(load, ("graph_forms", "graph_reference", "random_graphs"))
+
+    def program(network, isa):
+        nodes = [forms.to_engine(node) for node in network.nodes]
+        return _cpu.Program(nodes, [0], network.outputs, isa)
+
+    def expected(network, x):
+        values = reference.evaluate(network.nodes, [x])
+        return [values[i] for i in network.outputs]
+
+    def write(path, count, samples):
+        """`count` networks, each with `samples` inputs and what is expected."""
+        with path.open("wb") as file:
+            for seed in range(count):
+                network = networks.Network(seed)
+                inputs = [network.input() for _ in range(samples)]
+                runs = [(x, expected(network, x)) for x in inputs]
+                file.write(forms.case_bytes(network.nodes, network.outputs, runs))
+
+    def run_listed(program, x, threads=1):
+        return run_program(program, [x], threads=threads)
+
+    return SimpleNamespace(
+        Network=networks.Network, program=program, expected=expected, run=run_listed, write=write
     )

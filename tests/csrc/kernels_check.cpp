@@ -1,6 +1,6 @@
-// Every convolution kernel of every instruction set against plain loops, then random graphs on
-// all of them against each other. Small integers: float32 sums are exact, so results are equal.
-// Built with the sanitizers by test_sanitizers.py; every buffer has exactly the size promised.
+// Every convolution kernel of every instruction set against plain loops. Small integers: float32
+// sums are exact, so results are equal. Every buffer has exactly the size promised, for the
+// sanitizers. Run under emulation too.
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -49,14 +49,15 @@ class Vectors {
   float* data_;
 };
 
-// One kernel: 8 output channels of `rows` x `cols` vectors from 3 channels seen through 2 x 2 taps.
+// One kernel: 16 output channels of `rows` x `cols` vectors from 3 channels seen through 2 x 2
+// taps.
 void CheckKernel(const KernelTable& kernels, int block, int64_t stride, int64_t rows,
                  int64_t cols) {
   const ConvKernel kernel = kernels.conv(block, stride, rows, cols);
   const ConvKernel single = kernels.conv(1, stride, rows, cols);
   Expect(single != nullptr, "no kernel for single rows beside one for blocks");
   const int lanes = kernels.lanes;
-  const int64_t bytes = 4 * lanes, channels = 8, pitch = (cols - 1) * stride + 2,
+  const int64_t bytes = 4 * lanes, channels = 16, pitch = (cols - 1) * stride + 2,
                 plane = ((rows - 1) * stride + 2) * pitch;
   const Vectors input(3 * plane, lanes), residual(channels * rows * cols, lanes);
   const Vectors output(channels * rows * cols, lanes);
@@ -67,7 +68,7 @@ void CheckKernel(const KernelTable& kernels, int block, int64_t stride, int64_t 
   for (int64_t c = 0; c < 3; ++c)
     for (int64_t tap : {int64_t{0}, int64_t{1}, pitch, pitch + 1})
       offsets.push_back(c * plane + tap);
-  const WeightMatrix matrix{weight.data(), channels, 12};
+  const WeightMatrix matrix{weight, channels, 12};
   ConvTile tile{};
   tile.input_row_bytes = stride * pitch * bytes;
   tile.output = output.bytes();
@@ -75,7 +76,8 @@ void CheckKernel(const KernelTable& kernels, int block, int64_t stride, int64_t 
   tile.output_channel_bytes = tile.residual_channel_bytes = rows * cols * bytes;
   tile.residual = residual.bytes();
   tile.activation = Activation::kRelu;
-  for (const Segment& s : Pack(matrix, offsets, SplitTaps(offsets, 5), 0, channels, block, false)) {
+  for (const Segment& s :
+       Pack(matrix, offsets, SplitTaps(offsets, 5), 0, channels, {{block}, false})) {
     tile.packed = s.View(bias.data());
     tile.input = input.bytes() + s.base * bytes;
     (s.block_rows == 1 ? single : kernel)(tile);
@@ -87,14 +89,14 @@ void CheckKernel(const KernelTable& kernels, int block, int64_t stride, int64_t 
           const int64_t at = (o * rows + y) * cols + x;
           float sum = bias[o] + residual.at(at, lane);
           for (int64_t t = 0; t < 12; ++t)
-            sum += matrix.at(o, t) * input.at(offsets[t] + stride * (y * pitch + x), lane);
+            sum += matrix.row(o)[t] * input.at(offsets[t] + stride * (y * pitch + x), lane);
           Expect(output.at(at, lane) == (sum < 0 ? 0 : sum), "a convolution kernel is wrong");
         }
 }
 
 int CheckKernels(const KernelTable& kernels) {
   int checked = 0;
-  for (int block : {1, 2, 4})
+  for (int block : {1, 2, 4, 8})
     for (int64_t stride : {1, 2, 3})
       for (int64_t rows = 1; rows <= 16; ++rows)
         for (int64_t cols = 1; cols <= 16; ++cols)
@@ -105,99 +107,31 @@ int CheckKernels(const KernelTable& kernels) {
   return checked;
 }
 
-Node Make(Op op, std::vector<ValueId> inputs, ValueId output) {
-  Node node{};
-  node.op = op;
-  node.name = "n" + std::to_string(output);
-  node.inputs = std::move(inputs);
-  node.output = output;
-  return node;
-}
-
-// A chain of 1 to 5 layers on 3-channel maps, some with a sum over the layer, then a head.
-Graph RandomGraph() {
-  Graph graph;
-  graph.inputs = {0};
-  ValueId last = 0;
-  int64_t channels = 3;
-  const auto add = [&](Node node) {
-    last = node.output;
-    graph.nodes.push_back(std::move(node));
-  };
-  for (int layers = Draw(1, 5); layers > 0; --layers) {
-    const ValueId before = last;
-    const int64_t kernel = Draw(1, 3), made = Draw(0, 1) ? channels : Draw(1, 6);
-    if (Draw(0, 4) == 0) {
-      Node pool = Make(Op::kMaxPool, {last}, last + 1);
-      pool.window = {{kernel, kernel}, {Draw(1, 2), 1}, {1, 1}, {kernel - 1, 0}, {0, kernel - 1}};
-      add(std::move(pool));
-      continue;
-    }
-    Node conv = Make(Op::kConv, {last}, last + 1);
-    conv.window = {
-        {kernel, kernel}, {Draw(1, 3), Draw(1, 2)}, {1, Draw(1, 2)}, {kernel - 1, 2}, {1, 2}};
-    const bool same = Draw(0, 1) && made == channels;
-    if (same) conv.window = {{3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}};
-    conv.out_channels = made;
-    conv.in_channels = channels;
-    const int64_t taps = conv.window.kernel[0] * conv.window.kernel[1];
-    conv.weight = Integers(static_cast<size_t>(made * channels * taps), Draw(0, 1) ? 30 : 100);
-    conv.bias = Integers(static_cast<size_t>(made));
-    channels = made;
-    add(std::move(conv));
-    if (same) add(Make(Op::kAdd, {before, last}, last + 1));
-    if (Draw(0, 1)) add(Make(Op::kRelu, {last}, last + 1));
-  }
-  add(Make(Draw(0, 1) ? Op::kFlatten : Op::kRelu, {last}, last + 1));
-  graph.value_count = last + 1;
-  graph.outputs = {last, Draw(0, last)};
-  return graph;
-}
-
-std::vector<std::vector<float>> RunOn(const std::string& isa, const Graph& graph,
-                                      const std::vector<float>& input, const Shape& shape) {
-  const Program program(graph, isa);
-  std::vector<std::vector<float>> results(graph.outputs.size());
-  Serial serial;
-  program.Run(
-      {{input.data(), shape}},
-      [&](size_t i, const Shape& made) {
-        size_t count = 1;
-        for (int64_t extent : made) count *= static_cast<size_t>(extent);
-        results[i].assign(count, -12345);
-        return results[i].data();
-      },
-      serial);
-  return results;
-}
-
-void CheckGraphs(int count) {
-  for (int i = 0; i < count; ++i) {
-    const Graph graph = RandomGraph();
-    const Shape shape{Draw(1, 34), 3, Draw(1, 18), Draw(1, 18)};
-    std::vector<float> input = Integers(static_cast<size_t>(shape[0] * 3 * shape[2] * shape[3]));
-    input.shrink_to_fit();
-    const auto expected = RunOn("baseline", graph, input, shape);
-    for (const std::string& isa : AvailableIsas())
-      Expect(RunOn(isa, graph, input, shape) == expected, "instruction sets disagree: " + isa);
-  }
-}
-
 // Extents whose products overflow 64 bits must be refused, not computed with.
 void CheckHugeHalo() {
   const int64_t far = int64_t{1} << 30;
-  Graph graph;
-  graph.inputs = {0};
-  graph.nodes.push_back(Make(Op::kConv, {0}, 1));
-  Node& conv = graph.nodes[0];
+  Node conv{};
+  conv.op = Op::kConv;
+  conv.inputs = {0};
+  conv.output = 1;
   conv.window = {{1, 1}, {far, far}, {1, 1}, {far, far}, {far, far}};
   conv.out_channels = conv.in_channels = 1;
-  conv.weight = {1};
-  graph.nodes.push_back(Make(Op::kGlobalAveragePool, {1}, 2));
+  conv.weight = std::vector<float>{1};
+  Node mean{};
+  mean.op = Op::kGlobalAveragePool;
+  mean.inputs = {1};
+  mean.output = 2;
+  Graph graph;
+  graph.nodes = {conv, mean};
   graph.value_count = 3;
+  graph.inputs = {0};
   graph.outputs = {2};
+  const Program program(graph, "baseline");
+  const float input = 1;
+  float output = 0;
+  Serial serial;
   try {
-    RunOn("baseline", graph, {1}, {1, 1, 1, 1});
+    program.Run({{&input, {1, 1, 1, 1}}}, [&](size_t, const Shape&) { return &output; }, serial);
   } catch (const InvalidGraph&) {
     return;
   }
@@ -206,12 +140,11 @@ void CheckHugeHalo() {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main() {
   try {
     for (const std::string& isa : AvailableIsas())
       std::printf("%s %d kernels\n", isa.c_str(), CheckKernels(FindKernels(isa)));
     CheckHugeHalo();
-    CheckGraphs(argc > 1 ? std::atoi(argv[1]) : 100);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -37,7 +37,7 @@ Graph SmallGraph() {
   conv.output = 1;
   conv.window.kernel = {3, 3};
   conv.out_channels = conv.in_channels = 1;
-  conv.weight.assign(9, 1);
+  conv.weight = std::vector<float>(9, 1);
   graph.nodes.push_back(std::move(conv));
   graph.value_count = 2;
   graph.outputs = {1};
@@ -77,6 +77,9 @@ void CheckPlanCache() {
     cache.Find(graph, kernels, {{nullptr, {1, 1, 3 + i, 7}}});
     Expect(cache.Find(graph, kernels, {used}) == first, "a plan in use was dropped");
   }
+  // Tuned anew, whoever runs keeps the old plan, and nobody else gets it.
+  cache.SetTuning({});
+  Expect(cache.Find(graph, kernels, {used}) != first, "a plan outlived its tuning");
 }
 
 // The block is freed when there is no memory for what points into it.

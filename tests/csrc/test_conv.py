@@ -45,7 +45,7 @@ def test_kernel_sizes(isa, kernel, stride, engine, rng):
     engine.assert_within(found, expected, engine.convolve_bound(x, weight, **window))
 
 
-@pytest.mark.parametrize("block", [1, 2, 4])
+@pytest.mark.parametrize("block", [1, 2, 4, 8])
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("height", [1, 2, 3, 4])
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 6, 7, 8])

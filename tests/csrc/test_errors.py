@@ -35,9 +35,27 @@ BAD_GRAPHS = [
     ([_cpu.relu("r", 0, -3)], "node 'r': cannot write value -3: it is out of range"),
     (
         [_cpu.max_pool("p", 0, 1, (2, 2), pad_begin=(2, 0))],
-        "node 'p': max pooling needs a padding smaller than its kernel",
+        "node 'p': pooling needs a padding smaller than its kernel",
     ),
     ([_cpu.max_pool("p", 0, 1, (0, 2))], "node 'p': kernel size must lie in 1"),
+    (
+        [_cpu.average_pool("p", 0, 1, (2, 2), pad_end=(0, 2), count_padding=True)],
+        "node 'p': pooling needs a padding smaller than its kernel",
+    ),
+    ([_cpu.average_pool("p", 0, 1, (2, 2), stride=(1, 0))], "node 'p': stride must lie in 1"),
+    ([conv(groups=0)], "node 'stem': groups must lie in 1 .. 1073741824, got 0"),
+    ([conv(groups=-1)], "node 'stem': groups must lie in 1"),
+    ([conv(groups=2**40)], "node 'stem': groups must lie in 1"),
+    ([conv(groups=2**29)], "node 'stem': in_channels must lie in 1"),
+    ([conv(groups=3)], "'stem': 3 groups must divide 9 input channels and 4 output channels"),
+    (
+        [_cpu.scale("s", 0, 1, np.ones(3, np.float32), np.ones(2, np.float32))],
+        "node 's': expected a bias of 3 values, got 2",
+    ),
+    ([_cpu.concat("c", [], 1)], "node 'c': expected at least 1 input, got 0"),
+    ([_cpu.concat("c", [0, 7], 1)], "node 'c': reads value 7 before it is made"),
+    ([_cpu.resize("r", 0, 1, (0, 4), "nearest")], "node 'r': output height must lie in 1"),
+    ([_cpu.resize("r", 0, 1, (4, 2**31), "nearest")], "node 'r': output width must lie in 1"),
 ]
 
 
@@ -91,6 +109,20 @@ BAD_SHAPES = [
         r"node 'head': expected an input of shape \[N, F\]",
     ),
     ([_cpu.global_average_pool("g", 0, 1)], [[1, 6]], r"'g': expected an input of shape \[N, C"),
+    ([_cpu.average_pool("p", 0, 1, (1, 1))], [[1, 6]], r"'p': expected an input of shape \[N, C"),
+    ([_cpu.resize("r", 0, 1, (4, 4), "nearest")], [[1, 6]], "'r': expected an input of shape"),
+    ([_cpu.softmax("s", 0, 1)], [[1, 6, 1, 1]], r"'s': expected an input of shape \[N, F\]"),
+    (
+        [_cpu.scale("s", 0, 1, np.ones(3, np.float32))],
+        [[1, 4]],
+        r"node 's': expected 3 channels, got input \[1, 4\]",
+    ),
+    ([conv(groups=2)], [[1, 3, 8, 8]], r"'stem': expected 6 input channels, got input \[1, 3, 8"),
+    (
+        [_cpu.resize("r", 0, 1, (2**30, 2**30), "nearest")],
+        [[1, 1, 1, 1]],
+        r"shape \[1, 1, 1073741824, 1073741824\] is too large",
+    ),
 ]
 
 
@@ -106,6 +138,20 @@ def test_sums_need_equal_shapes():
     nodes = [_cpu.add("sum", 0, 1, 2)]
     with pytest.raises(ValueError, match=r"'sum': expected inputs of one shape, got \[1, 2\] and"):
         program(nodes, [0, 1], [2]).output_shapes([[1, 2], [1, 3]])
+
+
+@pytest.mark.parametrize("shapes", [[[1, 2, 3, 4], [1, 2, 3, 5]], [[1, 2], [1, 2, 3, 4]]])
+def test_what_is_joined_differs_in_channels_only(shapes):
+    nodes = [_cpu.concat("join", [0, 1], 2)]
+    with pytest.raises(ValueError, match=r"'join': .* differ in their channels only, got \[1, 2"):
+        program(nodes, [0, 1], [2]).output_shapes(shapes)
+
+
+def test_channels_beyond_reach():
+    """Doubled until no memory holds an image, in an empty batch too."""
+    nodes = [_cpu.concat(f"c{i}", [i, i], i + 1) for i in range(64)]
+    with pytest.raises(ValueError, match="is too large"):
+        program(nodes, [0], [64]).output_shapes([[0, 8, 8, 8]])
 
 
 def test_inputs_need_one_batch():
@@ -176,6 +222,17 @@ def test_read_only_output():
         (lambda: _cpu.linear("l", 0, 1, W), ValueError, "weight must have 2 dimensions, got 4"),
         (lambda: _cpu.conv("c", 0, 1, W.astype("f8")), TypeError, "weight must be a C-contiguous"),
         (lambda: _cpu.conv("c", 0, 1, W, W), ValueError, "bias must have 1 dimensions, got 4"),
+        (lambda: _cpu.scale("s", 0, 1, W), ValueError, "scale must have 1 dimensions, got 4"),
+        (
+            lambda: _cpu.activation("a", 0, 1, "tanh"),
+            ValueError,
+            "kind must be one of none, relu, relu6, hard_swish, sigmoid, got 'tanh'",
+        ),
+        (
+            lambda: _cpu.resize("r", 0, 1, (2, 2), "cubic"),
+            ValueError,
+            "mode must be one of nearest, bilinear, bilinear_corners, got 'cubic'",
+        ),
     ],
 )
 def test_bad_parameters(make, error, message):

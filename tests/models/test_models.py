@@ -21,6 +21,20 @@ class Stored:
 
 
 ROOT = Path(models.__file__).parents[2]
+# Input shape, classes and trainable parameters of each network at its usual sizes.
+PUBLISHED = {
+    "resnet8": ((1, 28, 28), 10, 77_754),
+    "resnet20": ((3, 32, 32), 10, 272_474),
+    "resnet56": ((3, 32, 32), 10, 855_770),
+    "resnet18": ((3, 224, 224), 1000, 11_689_512),
+    "resnet50": ((3, 224, 224), 1000, 25_557_032),
+    "vgg8": ((1, 28, 28), 10, 115_066),
+    "vgg16": ((3, 32, 32), 10, 14_728_266),
+    "mobilenet": ((1, 28, 28), 10, 36_874),
+    "mobilenet_v1": ((3, 224, 224), 1000, 4_231_976),
+    "densenet22": ((3, 32, 32), 10, 71_686),
+    "feed_forward": ((1, 1, 768), 768, 4_722_432),
+}
 SECTION = {"name": "resnet8", "options": {"width": 4}, "input_shape": [1, 12, 12], "classes": 3}
 
 
@@ -31,34 +45,68 @@ def small(**changes: Any) -> Stored:
 
 
 @pytest.mark.parametrize(
-    ("name", "shape", "parameters"),
-    [
-        ("resnet8", (1, 28, 28), 77_754),
-        ("resnet20", (3, 32, 32), 272_474),
-        ("vgg8", (1, 28, 28), 115_066),
-        ("vgg16", (3, 32, 32), 14_728_266),
-        ("mobilenet", (1, 28, 28), 36_874),
-        ("densenet22", (3, 32, 32), 71_686),
-    ],
+    ("name", "shape", "classes", "parameters"),
+    [(name, *pinned) for name, pinned in PUBLISHED.items()],
+    ids=PUBLISHED,
 )
-def test_parameter_counts_are_those_published(name, shape, parameters):
-    model = models.build(name, input_shape=shape, classes=10)
+def test_parameter_counts_are_those_published(name, shape, classes, parameters):
+    with torch.device("meta"):
+        model = models.build(name, input_shape=shape, classes=classes)
     assert sum(p.numel() for p in model.parameters()) == parameters
     with torch.no_grad():
-        assert model.eval()(torch.zeros(2, *shape)).shape == (2, 10)
+        assert model.eval()(torch.zeros(2, *shape, device="meta")).shape == (2, classes)
 
 
 def test_every_name_is_built_and_pinned_above():
-    assert set(models.NAMES) == {
-        "resnet8", "resnet20", "vgg8", "vgg16", "mobilenet", "densenet22",
-    }  # fmt: skip
+    assert set(models.NAMES) == set(PUBLISHED)
 
 
-def test_keys_are_torchvisions():
-    keys = models.build("resnet20", input_shape=(3, 32, 32), classes=10).state_dict()
-    assert {"conv1.weight", "layer2.0.downsample.1.running_var", "fc.bias"} <= set(keys)
-    keys = models.build("densenet22", input_shape=(3, 32, 32), classes=10).state_dict()
-    assert "features.denseblock1.denselayer1.norm1.weight" in keys
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("resnet20", {"conv1.weight": (16, 3, 3, 3), "layer2.0.downsample.1.running_var": (32,)}),
+        ("densenet22", {"features.denseblock1.denselayer1.norm1.weight": (24,)}),
+        ("resnet18", {"layer4.0.downsample.0.weight": (512, 256, 1, 1), "bn1.running_mean": (64,)}),
+        ("resnet18", {"layer1.1.bn2.num_batches_tracked": (), "fc.weight": (7, 512)}),
+        (
+            "resnet50",
+            {"layer1.0.downsample.0.weight": (256, 64, 1, 1), "conv1.weight": (64, 3, 7, 7)},
+        ),
+        ("resnet50", {"layer4.2.conv2.weight": (512, 512, 3, 3), "layer4.2.bn3.bias": (2048,)}),
+        ("resnet50", {"layer3.5.conv3.weight": (1024, 256, 1, 1), "fc.weight": (7, 2048)}),
+        ("vgg16", {"features.0.weight": (64, 3, 3, 3), "features.40.weight": (512, 512, 3, 3)}),
+    ],
+)
+def test_keys_are_torchvisions(name, shapes):
+    with torch.device("meta"):
+        state = models.build(name, input_shape=(3, 32, 32), classes=7).state_dict()
+    assert {key: tuple(state[key].shape) for key in shapes} == shapes
+
+
+@pytest.mark.parametrize(("name", "tensors"), [("resnet18", 122), ("resnet50", 320)])
+def test_the_state_has_as_many_tensors_as_torchvisions(name, tensors):
+    with torch.device("meta"):
+        state = models.build(name, input_shape=(3, 224, 224), classes=1000).state_dict()
+    assert len(state) == tensors
+
+
+def test_a_bottleneck_halves_its_map_in_the_middle():
+    with torch.device("meta"):
+        model = models.build("resnet50", input_shape=(3, 64, 64), classes=2, width=4)
+    for stage in ("layer2", "layer3", "layer4"):
+        block = model.get_submodule(f"{stage}.0")
+        strides = [block.get_submodule(name).stride for name in ("conv1", "conv2", "conv3")]
+        assert strides == [(1, 1), (2, 2), (1, 1)]
+
+
+def test_a_feed_forward_network_is_two_products():
+    torch.manual_seed(0)
+    model = models.build("feed_forward", input_shape=(1, 1, 6), classes=4, hidden=5)
+    x = torch.randn(3, 6)
+    (w1, b1), (w2, b2) = ((layer.weight, layer.bias) for layer in (model.fc1, model.fc2))
+    expected = (x @ w1.T + b1).clamp(min=0) @ w2.T + b2
+    torch.testing.assert_close(model(x), expected)
+    assert torch.equal(model(x.reshape(3, 1, 1, 6)), model(x))
 
 
 def test_the_callers_seed_decides_the_weights():

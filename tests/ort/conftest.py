@@ -1,6 +1,7 @@
 """Helpers of this folder, loaded by path: test modules cannot import each other."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -55,13 +56,32 @@ def assert_within(reference, run_all):
 
 @pytest.fixture(scope="session")
 def claims():
-    """(claimed, total) nodes of a session of the provider; needs ONNX Runtime 1.27."""
+    """(claimed, total) nodes of a session of the provider; needs ONNX Runtime 1.27.
 
-    def count(model, **arguments):
-        session = onnxruntime.session(model, provider="sparseprune", threads=1, **arguments)
+    By sparsity, unless asked otherwise: no provider could gain anything on networks this small.
+    """
+
+    def count(model, *, min_sparsity=0.5, **arguments):
+        session = onnxruntime.session(
+            model, provider="sparseprune", threads=1, min_sparsity=min_sparsity, **arguments
+        )
         found = onnxruntime.assignment(session)
         if found is None:
             pytest.skip("this ONNX Runtime does not record the assignment of nodes")
         return found
 
     return count
+
+
+@pytest.fixture
+def decisions(tmp_path):
+    """What the provider decided about each node of a model, in execution order."""
+
+    def decide(model, **arguments):
+        path = tmp_path / "explained"
+        path.unlink(missing_ok=True)
+        onnxruntime.session(model, provider="sparseprune", explain=path, **arguments)
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        return [row for row in rows if row["event"] == "node"]
+
+    return decide

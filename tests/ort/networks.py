@@ -88,19 +88,23 @@ class RandomNetwork:
 
     def step(self):
         source = self.pick(list(self.maps)[-3:])
-        weights = {self.conv: 6, self.relu: 4, self.residual: 4, self.max_pool: 1, self.foreign: 2}
+        weights = {self.conv: 6, self.activation: 4, self.residual: 4, self.pool: 2}
+        weights |= {self.affine: 1, self.concat: 1, self.resize: 1, self.foreign: 2}
         draw = self.pick([step for step, weight in weights.items() for _ in range(weight)])
         draw(source, self.maps[source])
 
     def conv(self, x, shape, *, channels=None, same_size=False):
         kernel = [int(k) for k in self.rng.choice([1, 2, 3, 5], 2)]
-        attributes = {"kernel_shape": kernel}
+        groups = self.groups(shape[1], channels)
+        attributes = {"kernel_shape": kernel, "group": groups}
         if same_size:
             attributes["auto_pad"] = self.pick(["SAME_UPPER", "SAME_LOWER"])
         else:
             self.draw_window(attributes, shape)
-        outputs = channels or self.pick([1, 4, 8, 16, 19])
-        w = sparse(self.rng, (outputs, shape[1], *kernel), self.pick([0, 0.3, 0.6, 0.8, 0.95]))
+        outputs = channels or (groups * self.pick([1, 2]) if groups > 1 else self.some_channels())
+        w = sparse(
+            self.rng, (outputs, shape[1] // groups, *kernel), self.pick([0, 0.3, 0.6, 0.8, 0.95])
+        )
         bias = [self.rng.standard_normal(outputs).astype(np.float32)]
         inputs = [x, w, *(bias if self.rng.random() < 0.5 else [])]
         out = extents(shape, kernel, attributes)
@@ -109,6 +113,15 @@ class RandomNetwork:
         y = self.net.add("Conv", *inputs, **attributes)
         self.maps[y] = (self.batch, outputs, *out)
         return y
+
+    def some_channels(self):
+        return self.pick([1, 4, 8, 16, 19])
+
+    def groups(self, inputs, outputs):
+        """Mostly one; else depthwise, or two groups, where the channels allow it."""
+        choices = [1, 1, 1, 1, inputs, 2]
+        groups = self.pick(choices)
+        return groups if inputs % groups == 0 and (outputs or groups) % groups == 0 else 1
 
     def draw_window(self, attributes, shape):
         attributes["strides"] = [int(s) for s in self.rng.choice([1, 1, 2, 3], 2)]
@@ -120,8 +133,46 @@ class RandomNetwork:
         if not mode.startswith("SAME") and self.rng.random() < 0.3:
             attributes["dilations"] = [int(d) for d in self.rng.choice([1, 2, 3], 2)]
 
-    def relu(self, x, shape):
-        self.maps[self.net.add("Relu", x)] = shape
+    def activation(self, x, shape):
+        zero, six = np.float32(0), np.float32(6)
+        choices = [("Relu",), ("Relu",), ("Clip", zero), ("Clip", zero, six), ("Sigmoid",)]
+        if self.net.opset >= 14:
+            choices.append(("HardSwish",))
+        op, *limits = self.pick(choices)
+        self.maps[self.net.add(op, x, *limits)] = shape
+
+    def affine(self, x, shape):
+        """Something per channel."""
+        c = shape[1]
+        draw = self.rng.uniform(0.5, 1.5, (5, c)).astype(np.float32)
+        op = self.pick(["BatchNormalization", "Add", "Sub", "Mul", "Div"])
+        if op == "BatchNormalization":
+            y = self.net.add(op, x, *draw[:4])
+        else:
+            y = self.net.add(op, x, draw[0].reshape(self.pick([(c, 1, 1), (1, c, 1, 1)])))
+        self.maps[y] = shape
+
+    def concat(self, x, shape):
+        """With maps of the same size."""
+        fitting = [n for n, other in self.maps.items() if other[2:] == shape[2:]]
+        parts = [self.pick(fitting) for _ in range(self.pick([1, 1, 2]))]
+        y = self.net.add("Concat", x, *parts, axis=self.pick([1, -3]))
+        self.maps[y] = (shape[0], shape[1] + sum(self.maps[p][1] for p in parts), *shape[2:])
+
+    def resize(self, x, shape):
+        factors = self.pick([(1, 2), (2, 2), (3, 1)])
+        if shape[2] * shape[3] * shape[1] * factors[0] * factors[1] > 20000:
+            return
+        scales = np.array([1, 1, *factors], np.float32)
+        way = self.pick(
+            [
+                {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+                {"mode": "linear"},
+                {},
+            ]
+        )
+        y = self.net.add("Resize", x, "", scales, **way)
+        self.maps[y] = (*shape[:2], shape[2] * factors[0], shape[3] * factors[1])
 
     def residual(self, x, shape):
         """Add something of the same shape: an existing value, or a convolution of this one."""
@@ -132,40 +183,42 @@ class RandomNetwork:
             branch = self.pick(others)
         self.maps[self.net.add("Add", branch, x)] = shape
 
-    def max_pool(self, x, shape):
+    def pool(self, x, shape):
+        op = self.pick(["MaxPool", "AveragePool"])
         attributes = {"kernel_shape": [2, 3], "strides": self.pick([[1, 1], [2, 2]])}
         attributes["pads"] = [int(p) for p in self.rng.integers(0, 2, 4)]
         out = extents(shape, [2, 3], attributes)
         if min(out) >= 1:
-            y = self.net.add("MaxPool", x, **attributes)
+            if op == "AveragePool":
+                attributes["count_include_pad"] = self.pick([0, 1])
+            y = self.net.add(op, x, **attributes)
             self.maps[y] = (self.batch, shape[1], *out)
 
     def foreign(self, x, shape):
         """A node the provider leaves to others."""
-        op = self.pick(["Neg", "Clip", "LeakyRelu", "Concat", "Mul", "Conv"])
-        limits = [np.float32(-1), np.float32(1)]
-        inputs = {"Clip": limits, "Concat": [x], "Mul": [np.float32(0.7)]}.get(op, [])
-        attributes = {"Concat": {"axis": 1}, "LeakyRelu": {"alpha": 0.125}}.get(op, {})
-        if op == "Conv":  # depthwise
-            inputs, attributes = [sparse(self.rng, (shape[1], 1, 1, 1), 0)], {"group": shape[1]}
-        y = self.net.add(op, x, *inputs, **attributes)
-        self.maps[y] = (shape[0], shape[1] * (2 if op == "Concat" else 1), *shape[2:])
+        op = self.pick(["Neg", "Clip", "LeakyRelu"])
+        limits = [np.float32(-1), np.float32(1)] if op == "Clip" else []
+        attributes = {"alpha": 0.125} if op == "LeakyRelu" else {}
+        self.maps[self.net.add(op, x, *limits, **attributes)] = shape
 
     def head(self):
         x = list(self.maps)[-1]
         channels = self.maps[x][1]
-        pooled = self.pool(x)
+        pooled = self.mean(x)
         w = sparse(self.rng, (self.pick([1, 10]), channels), self.pick([0, 0.7]))
         b = self.rng.standard_normal(len(w)).astype(np.float32)
         kind = self.pick(["Gemm", "GemmT", "MatMul"])
         if kind == "MatMul":
-            self.net.add("MatMul", pooled, np.ascontiguousarray(w.T))
+            y = self.net.add("MatMul", pooled, np.ascontiguousarray(w.T))
+            y = self.net.add("Add", y, b) if self.rng.random() < 0.5 else y
         elif kind == "Gemm":
-            self.net.add("Gemm", pooled, np.ascontiguousarray(w.T), b, alpha=0.5, beta=2.0)
+            y = self.net.add("Gemm", pooled, np.ascontiguousarray(w.T), b, alpha=0.5, beta=2.0)
         else:
-            self.net.add("Gemm", pooled, w, b.reshape(1, -1), transB=1)
+            y = self.net.add("Gemm", pooled, w, b.reshape(1, -1), transB=1)
+        if self.rng.random() < 0.3:
+            self.net.add("Softmax", y)
 
-    def pool(self, x):
+    def mean(self, x):
         if self.rng.random() < 0.5:
             return self.net.add("Flatten", self.net.add("GlobalAveragePool", x))
         keep = int(self.rng.random() < 0.5)

@@ -9,6 +9,11 @@ from sparseprune import onnxruntime
 
 MAP = ("N", 4, 9, 11)
 VECTOR = ("N", 6)
+TOKENS = ("N", "T", 6)
+NEAREST = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+OTHER_VIEW = "does not keep the batch and merge the rest"
+OTHER_LIMITS = "clips to other limits than 0 and 6"
+OTHER_CONSTANT = "constant is not one value per channel"
 
 
 def sparse_conv(net, networks, x, channels=4, **attributes):
@@ -31,6 +36,8 @@ def weight(*shape):
 def shape_of(*values):
     return np.array(values, np.int64)
 
+
+NORM = [weight(4), weight(4), weight(4), np.abs(weight(4))]
 
 # Name: (operator, further inputs, attributes, shape of the first input).
 SUPPORTED = {
@@ -69,7 +76,64 @@ SUPPORTED = {
         {"kernel_shape": [3, 2], "strides": [2, 2], "auto_pad": "SAME_LOWER"},
         MAP,
     ),
+    "conv groups": ("Conv", [weight(6, 2, 3, 3)], {"group": 2}, MAP),
+    "conv depthwise": ("Conv", [weight(8, 1, 3, 3), weight(8)], {"group": 4}, MAP),
+    "matmul tokens": ("MatMul", [weight(6, 5)], {}, TOKENS),
+    "average pool": (
+        "AveragePool",
+        [],
+        {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 2, 1]},
+        MAP,
+    ),
+    "average pool padding": (
+        "AveragePool",
+        [],
+        {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "count_include_pad": 1},
+        MAP,
+    ),
+    "average pool same": (
+        "AveragePool",
+        [],
+        {"kernel_shape": [2, 2], "auto_pad": "SAME_UPPER"},
+        MAP,
+    ),
     "relu": ("Relu", [], {}, MAP),
+    "relu tokens": ("Relu", [], {}, TOKENS),
+    "clip to relu": ("Clip", [np.float32(0)], {}, MAP),
+    "clip to relu, infinity": ("Clip", [np.float32(0), np.float32(np.inf)], {}, VECTOR),
+    "clip to relu6": ("Clip", [np.float32(0), np.float32(6)], {}, MAP),
+    "sigmoid": ("Sigmoid", [], {}, MAP),
+    "sigmoid tokens": ("Sigmoid", [], {}, TOKENS),
+    "hard swish": ("HardSwish", [], {}, MAP),
+    "hard swish vector": ("HardSwish", [], {}, VECTOR),
+    "softmax": ("Softmax", [], {}, VECTOR),
+    "softmax axis": ("Softmax", [], {"axis": 1}, VECTOR),
+    "softmax tokens": ("Softmax", [], {"axis": 2}, TOKENS),
+    "batch norm": ("BatchNormalization", [*NORM], {"epsilon": 0.01}, MAP),
+    "add channels": ("Add", [weight(1, 4, 1, 1)], {}, MAP),
+    "add number": ("Add", [weight(1)], {}, MAP),
+    "add features": ("Add", [weight(6)], {}, VECTOR),
+    "add features to tokens": ("Add", [weight(1, 1, 6)], {}, TOKENS),
+    "subtract channels": ("Sub", [weight(4, 1, 1)], {}, MAP),
+    "multiply channels": ("Mul", [weight(4, 1, 1)], {}, MAP),
+    "divide by number": ("Div", [np.float32(7)], {}, VECTOR),
+    "resize": ("Resize", ["", np.float32([1, 1, 2, 3])], NEAREST, MAP),
+    "resize sizes": ("Resize", ["", "", shape_of(2, 4, 18, 11)], NEAREST, (2, 4, 9, 11)),
+    "resize by the default rule": ("Resize", ["", np.float32([1, 1, 3, 2])], {}, MAP),
+    "resize axes": ("Resize", ["", np.float32([2, 2])], {**NEAREST, "axes": [2, 3]}, MAP),
+    "resize linear": ("Resize", ["", np.float32([1, 1, 2, 2])], {"mode": "linear"}, MAP),
+    "resize linear, smaller": (
+        "Resize",
+        ["", "", shape_of(2, 4, 5, 7)],
+        {"mode": "linear", "coordinate_transformation_mode": "pytorch_half_pixel"},
+        (2, 4, 9, 11),
+    ),
+    "resize corners": (
+        "Resize",
+        ["", "", shape_of(2, 4, 17, 30)],
+        {"mode": "linear", "coordinate_transformation_mode": "align_corners"},
+        (2, 4, 9, 11),
+    ),
     "relu vector": ("Relu", [], {}, VECTOR),
     "identity": ("Identity", [], {}, MAP),
     "global average": ("GlobalAveragePool", [], {}, MAP),
@@ -77,51 +141,152 @@ SUPPORTED = {
     "mean dropped": ("ReduceMean", [shape_of(2, 3)], {"keepdims": 0}, MAP),
     "flatten": ("Flatten", [], {}, MAP),
     "flatten negative": ("Flatten", [], {"axis": -3}, MAP),
+    "dropout": ("Dropout", [np.float32(0.3)], {}, MAP),
+    "dropout, not training": ("Dropout", [np.float32(0.3), np.bool_(False)], {}, VECTOR),
+    "squeeze": ("Squeeze", [shape_of(-1, 2)], {}, ("N", 4, 1, 1)),
+    "transpose": ("Transpose", [], {"perm": [0, 2, 3, 1]}, MAP),
     "reshape": ("Reshape", [shape_of(0, -1)], {}, MAP),
     "reshape known features": ("Reshape", [shape_of(-1, 396)], {}, MAP),
     "reshape known batch": ("Reshape", [shape_of(2, -1)], {}, (2, 4, 9, 11)),
 }
 
+# ... and why not.
 UNSUPPORTED = {
-    "conv groups": ("Conv", [weight(4, 2, 3, 3)], {"group": 2}, MAP),
-    "conv 1d": ("Conv", [weight(5, 4, 3)], {}, ("N", 4, 9)),
+    "conv 1d": ("Conv", [weight(5, 4, 3)], {}, ("N", 4, 9), "1-D convolution"),
+    "conv 3d": ("Conv", [weight(5, 4, 3, 3, 3)], {}, ("N", 4, 9, 9, 9), "3-D convolution"),
     "conv same unknown size": (
         "Conv",
         [weight(5, 4, 3, 3)],
         {"auto_pad": "SAME_UPPER", "strides": [2, 2]},
         ("N", 4, "H", "W"),
+        "auto_pad of a size that is not known",
     ),
     "conv same that crops": (
         "Conv",
         [weight(5, 4, 3, 3)],
         {"auto_pad": "SAME_UPPER", "strides": [8, 10]},
         ("N", 4, 28, 28),
+        "auto_pad that crops",
     ),
-    "conv transpose": ("ConvTranspose", [weight(4, 5, 3, 3)], {}, MAP),
-    "gemm transposed input": ("Gemm", [weight(4, 5)], {"transA": 1}, (4, 4)),
-    "gemm matrix bias": ("Gemm", [weight(6, 5), weight(2, 5)], {}, (2, 6)),
-    "matmul batched": ("MatMul", [weight(6, 5)], {}, ("N", 3, 6)),
-    "max pool ceil": ("MaxPool", [], {"kernel_shape": [2, 2], "ceil_mode": 1}, MAP),
-    "max pool dilated": ("MaxPool", [], {"kernel_shape": [2, 2], "dilations": [2, 2]}, MAP),
-    "max pool 1d": ("MaxPool", [], {"kernel_shape": [2]}, ("N", 4, 9)),
-    "average pool": ("AveragePool", [], {"kernel_shape": [2, 2]}, MAP),
-    "mean of one axis": ("ReduceMean", [shape_of(3)], {}, MAP),
-    "mean of channels": ("ReduceMean", [shape_of(1, 2)], {}, MAP),
-    "flatten axis": ("Flatten", [], {"axis": 2}, MAP),
-    "reshape other": ("Reshape", [shape_of(0, 2, -1)], {}, MAP),
-    "reshape splits": ("Reshape", [shape_of(-1, 99)], {}, MAP),
-    "relu 3d": ("Relu", [], {}, ("N", 3, 6)),
-    "sigmoid": ("Sigmoid", [], {}, MAP),
-    "add constant": ("Add", [weight(1, 4, 1, 1)], {}, MAP),
+    "conv transpose": ("ConvTranspose", [weight(4, 5, 3, 3)], {}, MAP, "unsupported operation"),
+    "gemm transposed input": ("Gemm", [weight(4, 5)], {"transA": 1}, (4, 4), "transposed input"),
+    "gemm matrix bias": ("Gemm", [weight(6, 5), weight(2, 5)], {}, (2, 6), "bias is not a row"),
+    "matmul of matrices": (
+        "MatMul",
+        [weight(1, 11, 5)],
+        {},
+        ("N", 4, 11),
+        "weight is not a matrix",
+    ),
+    "matmul 4d": ("MatMul", [weight(11, 5)], {}, MAP, "input of rank 4"),
+    "max pool ceil": ("MaxPool", [], {"kernel_shape": [2, 2], "ceil_mode": 1}, MAP, "ceil_mode"),
+    "max pool dilated": (
+        "MaxPool",
+        [],
+        {"kernel_shape": [2, 2], "dilations": [2, 2]},
+        MAP,
+        "dilated window",
+    ),
+    "max pool 1d": ("MaxPool", [], {"kernel_shape": [2]}, ("N", 4, 9), "1-D pooling"),
+    "average pool ceil": (
+        "AveragePool",
+        [],
+        {"kernel_shape": [2, 2], "ceil_mode": 1},
+        MAP,
+        "ceil_mode",
+    ),
+    "mean of one axis": (
+        "ReduceMean",
+        [shape_of(3)],
+        {},
+        MAP,
+        "reduces other axes than height and width",
+    ),
+    "mean of all": ("ReduceMean", [], {}, MAP, "reduces all axes"),
+    "flatten axis": ("Flatten", [], {"axis": 2}, MAP, "merges the batch with other axes"),
+    "reshape other": ("Reshape", [shape_of(0, 2, -1)], {}, MAP, OTHER_VIEW),
+    "reshape splits": ("Reshape", [shape_of(-1, 99)], {}, MAP, OTHER_VIEW),
+    "squeeze unknown": (
+        "Squeeze",
+        [shape_of(2, 3)],
+        {},
+        ("N", 4, "one", "one"),
+        "squeezes axes not known to be 1",
+    ),
+    "transpose other": (
+        "Transpose",
+        [],
+        {"perm": [0, 1, 3, 2]},
+        MAP,
+        "not between channels last and channels first",
+    ),
+    "relu 5d": ("Relu", [], {}, ("N", 3, 6, 2, 2), "input of rank 5"),
+    "clip other": ("Clip", [np.float32(-1), np.float32(6)], {}, MAP, OTHER_LIMITS),
+    "clip below only": ("Clip", ["", np.float32(6)], {}, MAP, OTHER_LIMITS),
+    "softmax channels": ("Softmax", [], {"axis": 1}, TOKENS, "not along the last axis"),
+    "add map": ("Add", [weight(1, 4, 9, 11)], {}, MAP, OTHER_CONSTANT),
+    "add columns": ("Add", [weight(11)], {}, MAP, OTHER_CONSTANT),
+    "divide by zero": ("Div", [np.float32(0)], {}, MAP, "a constant that is not finite"),
+    "resize unknown size": (
+        "Resize",
+        ["", np.float32([1, 1, 2, 2])],
+        NEAREST,
+        ("N", 4, "H", "W"),
+        "the size of its input is not known",
+    ),
+    "resize by a fraction": (
+        "Resize",
+        ["", np.float32([1, 1, 1.3, 1.3])],
+        {"mode": "linear"},
+        MAP,
+        "scales to a fraction of a position",
+    ),
+    "resize smaller": (
+        "Resize",
+        ["", "", shape_of(2, 4, 5, 7)],
+        NEAREST,
+        (2, 4, 9, 11),
+        "nearest, not by whole factors",
+    ),
+    "resize cubic": ("Resize", ["", np.float32([1, 1, 2, 2])], {"mode": "cubic"}, MAP, "cubic"),
+    "resize channels": (
+        "Resize",
+        ["", np.float32([1, 2, 2, 2])],
+        NEAREST,
+        MAP,
+        "resizes other axes than height and width",
+    ),
+    "resize up": (
+        "Resize",
+        ["", np.float32([1, 1, 2, 2])],
+        {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "ceil"},
+        MAP,
+        "another way of finding the nearest",
+    ),
+    "resize linear asymmetric": (
+        "Resize",
+        ["", np.float32([1, 1, 2, 2])],
+        {"mode": "linear", "coordinate_transformation_mode": "asymmetric"},
+        MAP,
+        "another coordinate transformation",
+    ),
+    "dropout training": (
+        "Dropout",
+        [np.float32(0.0), np.bool_(True)],
+        {},
+        MAP,
+        "training mode",
+    ),
 }
 
 
 def one_node(networks, case, *, follow):
     """A sparse layer joined to the case by a sum or, with `follow`, before it."""
-    op, further, attributes, axes = case
+    op, further, attributes, axes = case[:4]
     net = networks.Network()
     x = net.input("x", list(axes))
-    feeds = {"x": weight(*[{"N": 2, "H": 9, "W": 11, None: 9}.get(a, a) for a in axes])}
+    known = {"N": 2, "H": 9, "W": 11, "T": 3, None: 9, "one": 1}
+    feeds = {"x": weight(*[known.get(a, a) for a in axes])}
     if follow and len(axes) == 4:
         x = sparse_conv(net, networks, x)
     elif follow:
@@ -139,10 +304,12 @@ def test_supported_nodes_are_claimed(name, networks, claims, run_all):
 
 
 @pytest.mark.parametrize("name", UNSUPPORTED)
-def test_unsupported_nodes_are_left(name, networks, claims, run_all):
+def test_unsupported_nodes_are_left(name, networks, claims, decisions, run_all):
     net, y, feeds = one_node(networks, UNSUPPORTED[name], follow=False)
     model = net.serialize(y)
     assert claims(model, options=plain_options(), min_sparsity=0)[0] == 0
+    (node,) = decisions(model, options=plain_options(), min_sparsity=0)
+    assert (node["region"], node["reason"]) == (-1, UNSUPPORTED[name][4])
     compare(model, feeds, run_all)
 
 
@@ -162,7 +329,7 @@ def subgraphs(session):
 
 @pytest.mark.parametrize(
     ("sparsity", "asked", "claimed"),
-    [(0.6, None, 1), (0.4, None, 0), (0.4, 0.4, 1), (0.9, 0.95, 0), (0.0, 0, 1)],
+    [(0.6, 0.5, 1), (0.4, 0.5, 0), (0.4, 0.4, 1), (0.9, 0.95, 0), (0.0, 0, 1)],
 )
 def test_min_sparsity_decides(sparsity, asked, claimed, networks, claims):
     net = networks.Network()
@@ -263,7 +430,7 @@ def test_branch_left_in_between_does_not_split_its_neighbours(networks, claims):
     """Topological order puts the foreign node between two claimed ones."""
     net = networks.Network()
     x = sparse_conv(net, networks, net.input("x", ["N", 4, 9, 9]))
-    other = net.add("Sigmoid", x)
+    other = net.add("Neg", x)
     y = sparse_conv(net, networks, x)
     model = net.serialize(net.add("Relu", y), other)
     assert claims(model) == (3, 4)

@@ -22,7 +22,7 @@ def test_generated_networks(seed, isa, networks, assert_within, monkeypatch):
     monkeypatch.setenv("SPARSEPRUNE_ISA", isa)
     model, feeds = networks.RandomNetwork(seed).build()
     threads = 1 + seed % 2
-    session = onnxruntime.session(model, threads=threads, provider="sparseprune")
+    session = onnxruntime.session(model, threads=threads, provider="sparseprune", min_sparsity=0.5)
     assert_within(session, model, feeds)
 
 
@@ -45,5 +45,5 @@ def test_generated_networks_without_graph_optimisation(seed, networks, assert_wi
 def test_generated_networks_run_in_our_provider(networks, claims):
     counts = np.array([claims(networks.RandomNetwork(seed).build()[0]) for seed in SEEDS])
     claimed, total = counts.sum(0)
-    # The generator makes about one node in seven one that we leave, and dense subgraphs.
+    # The generator makes about one node in ten one that we leave, and dense subgraphs.
     assert claimed > 0.5 * total, (claimed, total)

@@ -1,0 +1,135 @@
+"""The results page, from rows: python benchmarks/page.py (writes results/cpu.md).
+
+Every missed goal must have its reason in results/missed.md, under a heading "## CASE ZEROS": which
+bound stops it, and the measurement that shows it. The page is not complete without, and the exit
+status then is 1.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+
+import goals
+import table
+
+from sparseprune import records
+from sparseprune.records import Row
+
+RESULTS = Path(__file__).parent / "results"
+SOURCES = ("cpu.jsonl", "cpu-avx2.jsonl")
+
+
+def main() -> None:
+    files = [RESULTS / name for name in SOURCES if (RESULTS / name).exists()]
+    rows = [row for file in files for row in records.read(file)]
+    missed = RESULTS / "missed.md"
+    reasons = sections(missed.read_text(encoding="utf-8")) if missed.exists() else {}
+    (RESULTS / "cpu.md").write_text("\n".join(page(rows, reasons)) + "\n", encoding="utf-8")
+    silent = [title(row) for row in rows if misses(row) and title(row) not in reasons]
+    if silent:
+        sys.exit(f"no reason in {missed} for: {', '.join(silent)}")
+
+
+def page(rows: list[Row], reasons: Mapping[str, str]) -> Iterator[str]:
+    """Markdown lines."""
+    yield "# CPU benchmarks"
+    yield from (
+        "",
+        "Written by `benchmarks/page.py` from the rows beside it; `../README.md` says how",
+    )
+    yield "to read them, `../peers.md` what each contestant is."
+    for row in rows:
+        if row["kind"] == "run":
+            yield from ("", f"- {_run(row)}")
+    for case, group in groupby((r for r in rows if r["kind"] != "run"), key=_case):
+        yield from ("", f"## {case}", "", *_case_table(list(group)))
+    missed = [row for row in rows if misses(row)]
+    if missed:
+        yield from ("", "## What stops the figures that were missed")
+    for row in missed:
+        yield from ("", f"### {title(row)}: {_found(row)}")
+        yield from ("", reasons.get(title(row), "Not stated."))
+
+
+def sections(text: str) -> dict[str, str]:
+    """Texts by their "## " headings."""
+    parts = re.split(r"^## +(.+?) *$", text, flags=re.MULTILINE)[1:]
+    return {name: body.strip() for name, body in zip(parts[::2], parts[1::2], strict=True)}
+
+
+def misses(row: Row) -> bool:
+    if row["kind"] == "footprint":
+        return bool(_over(row))
+    return table.verdict(row) == "missed"
+
+
+def title(row: Row) -> str:
+    """What missed.md calls a row."""
+    capped = " avx2" if row.get("isa") == "avx2" else ""
+    start = " start" if row["kind"] == "footprint" else ""
+    return f"{row['case']} {row['zeros']}{capped}{start}"
+
+
+def _case(row: Row) -> str:
+    return str(row["case"]) + (", AVX2 forced" if row.get("isa") == "avx2" else "")
+
+
+def _case_table(rows: list[Row]) -> Iterator[str]:
+    if rows[0]["kind"] == "footprint":
+        yield "| in a fresh process | load, ms | first call, ms | memory, MiB |"
+        yield "|---|---|---|---|"
+        for row in rows:
+            memory = row["memory_bytes"]
+            size = "unknown" if memory is None else f"{memory / 2**20:.0f}"
+            yield f"| {table.who(row)} | {row['load_ms']:.0f} | {row['first_ms']:.0f} | {size} |"
+        return
+    noise = next((row["noise"] for row in rows if row["kind"] == "timing"), 0)
+    yield f"Noise of the base against itself: {100 * noise:.1f} %."
+    yield ""
+    yield f"| contestant | ms | over {rows[0]['base']} | 95 % interval | goal | |"
+    yield "|---|---|---|---|---|---|"
+    for row in rows:
+        yield f"| {' | '.join(_cells(row))} |"
+
+
+def _cells(row: Row) -> Iterable[str]:
+    if row["kind"] == "missing":
+        return (table.who(row), "", "", "", "", row["reason"])
+    interval = f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}" if "ratio_low" in row else ""
+    goal = "" if row["goal"] is None else f"{row['goal']:g}"
+    notes = [table.verdict(row) or "", "" if row.get("quiet", True) else "machine not quiet"]
+    times = f"{row['median_us'] / 1e3:.3f}", f"{row['ratio']:.2f}"
+    return (table.who(row), *times, interval, goal, ", ".join(filter(None, notes)))
+
+
+def _run(row: Row) -> str:
+    machine, versions = row["machine"], row["versions"]
+    shown = ("sparseprune", "onnxruntime", "openvino", "torch", "scipy", "numpy")
+    found = ", ".join(f"{name} {versions[name]}" for name in shown if versions.get(name))
+    isa = "AVX2 forced" if row["isa"] == "avx2" else f"{machine['instruction_sets'][0]}"
+    return f"{isa}, threads: {row['threads']}; {machine['cpu']}, {machine['system']}; {found}"
+
+
+def _found(row: Row) -> str:
+    if row["kind"] == "footprint":
+        return _over(row)
+    return f"{row['ratio']:.2f} of {row['goal']:g}"
+
+
+def _over(row: Row) -> str:
+    """How a sparse ResNet-50 starts slower, or any grows larger, than it should; "" if neither."""
+    if row["peer"] != "sparseprune":
+        return ""
+    ready = row["load_ms"] + row["first_ms"]
+    if row["case"] == "resnet50-224" and ready > goals.READY_MS:
+        return f"ready after {ready:.0f} ms of {goals.READY_MS:.0f}"
+    dense, own = row.get("dense_bytes"), row["memory_bytes"]
+    if dense and own and own > goals.MEMORY * dense:
+        return f"{own / 2**20:.0f} MiB, dense {dense / 2**20:.0f} MiB"
+    return ""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Rows as text, 80 columns wide, beside the goals."""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from sparseprune.records import Row
+
+
+def text(rows: Iterable[Row]) -> str:
+    """A block for each case: who, at which zeros, the median, the ratio and the goal."""
+    lines: list[str] = []
+    rows = [row for row in rows if row["kind"] != "run"]
+    for case, group in groupby(rows, key=lambda row: row["case"]):
+        lines += ["", f"{case:<34}{'ms':>9}{'ratio':>8}{'interval':>15}{'goal':>7}"]
+        lines += [_line(row) for row in group]
+    return "\n".join(lines)
+
+
+def verdict(row: Row) -> str | None:
+    """How a row with a goal stands: "reached", "missed" or "left to the CPU provider"."""
+    if row["kind"] != "timing" or row["goal"] is None:
+        return None
+    if row["zeros"] == "0" and not row["claimed"][0]:
+        return "left to the CPU provider"
+    return "reached" if row["ratio"] >= row["goal"] else "missed"
+
+
+def who(row: Row) -> str:
+    """The contestant: peer, zeros, and a precision that is not float32."""
+    zeros, precision = row["zeros"], row.get("precision", "f32")
+    pruned = "" if zeros == "0" else f" {zeros.replace('x', ' % in blocks of ')}"
+    pruned += " %" if pruned and "x" not in zeros else ""
+    return row["peer"] + pruned + ("" if precision == "f32" else f" ({precision})")
+
+
+def _line(row: Row) -> str:
+    name = f"  {who(row):<32}"
+    if row["kind"] == "missing":
+        return f"{name}{'missing: ' + row['reason']:>9}"
+    if row["kind"] == "footprint":
+        return name + _footprint(row)
+    numbers = f"{row['median_us'] / 1e3:9.3f}{row['ratio']:8.2f}"
+    interval = f"{row['ratio_low']:.2f}-{row['ratio_high']:.2f}" if "ratio_low" in row else ""
+    goal = "" if row["goal"] is None else f"{row['goal']:g}"
+    mark = {"missed": " <", "reached": "", "left to the CPU provider": " =", None: ""}
+    return f"{name}{numbers}{interval:>15}{goal:>7}{mark[verdict(row)]}".rstrip()
+
+
+def _footprint(row: Row) -> str:
+    memory = row["memory_bytes"]
+    grown = "?" if memory is None else f"{memory / 2**20:.0f} MiB"
+    return f"load {row['load_ms']:.0f} ms, first call {row['first_ms']:.0f} ms, {grown}"

@@ -1,0 +1,82 @@
+// Value by value: sums, scales and activations.
+
+SP_INLINE Vec ScaleAndShift(Vec v, const float* scale, const float* shift, int64_t channel) {
+  return scale != nullptr ? v * Splat(scale[channel]) + Splat(shift[channel]) : v;
+}
+
+template <Activation A>
+SP_INLINE void ElementwiseRow(const ElementwiseTask& t, int64_t c, int64_t y) {
+  const int64_t from_a = c * t.a.channel_stride + y * t.a.row_stride;
+  const int64_t from_b = c * t.b.channel_stride + y * t.b.row_stride;
+  const int64_t to = c * t.output.channel_stride + y * t.output.row_stride;
+  for (int64_t x = 0; x < t.region.cols; ++x) {
+    Vec v = At(t.a.data, from_a + x);
+    if (t.b.data != nullptr) v += At(t.b.data, from_b + x);
+    v = Apply<A>(ScaleAndShift(v, t.scale, t.shift, c));
+    if (t.mask != nullptr) v = Masked(v, t.mask + (y * t.mask_row_stride + x) * kVectorBytes);
+    At(t.output.data, to + x) = v;
+  }
+}
+
+template <Activation A>
+void ElementwiseWith(const ElementwiseTask& t) {
+  for (int64_t c = 0; c < t.region.channels; ++c)
+    for (int64_t y = 0; y < t.region.rows; ++y) ElementwiseRow<A>(t, c, y);
+}
+
+void Elementwise(const ElementwiseTask& t) {
+  switch (t.activation) {
+    case Activation::kNone:
+      return ElementwiseWith<Activation::kNone>(t);
+    case Activation::kRelu:
+      return ElementwiseWith<Activation::kRelu>(t);
+    case Activation::kRelu6:
+      return ElementwiseWith<Activation::kRelu6>(t);
+    case Activation::kHardSwish:
+      return ElementwiseWith<Activation::kHardSwish>(t);
+    case Activation::kSigmoid:
+      return ElementwiseWith<Activation::kSigmoid>(t);
+  }
+}
+
+// `count` values, at most one vector.
+template <Activation A>
+SP_INLINE void ElementwiseSome(const ElementwiseFlatTask& t, int64_t first, size_t count) {
+  const size_t bytes = count * sizeof(float);
+  Vec v = {}, other = {};
+  __builtin_memcpy(&v, t.a + first, bytes);
+  if (t.b != nullptr) {
+    __builtin_memcpy(&other, t.b + first, bytes);
+    v += other;
+  }
+  if (t.scale != nullptr) {
+    Vec scale = {}, shift = {};
+    __builtin_memcpy(&scale, t.scale + first, bytes);
+    __builtin_memcpy(&shift, t.shift + first, bytes);
+    v = v * scale + shift;
+  }
+  v = Apply<A>(v);
+  __builtin_memcpy(t.output + first, &v, bytes);
+}
+
+template <Activation A>
+void ElementwiseFlatWith(const ElementwiseFlatTask& t) {
+  int64_t i = 0;
+  for (; i + kLanes <= t.count; i += kLanes) ElementwiseSome<A>(t, i, kLanes);
+  if (i < t.count) ElementwiseSome<A>(t, i, static_cast<size_t>(t.count - i));
+}
+
+void ElementwiseFlat(const ElementwiseFlatTask& t) {
+  switch (t.activation) {
+    case Activation::kNone:
+      return ElementwiseFlatWith<Activation::kNone>(t);
+    case Activation::kRelu:
+      return ElementwiseFlatWith<Activation::kRelu>(t);
+    case Activation::kRelu6:
+      return ElementwiseFlatWith<Activation::kRelu6>(t);
+    case Activation::kHardSwish:
+      return ElementwiseFlatWith<Activation::kHardSwish>(t);
+    case Activation::kSigmoid:
+      return ElementwiseFlatWith<Activation::kSigmoid>(t);
+  }
+}

@@ -1,0 +1,178 @@
+"""Which regions the cost model gives to the provider, and where it draws their ends."""
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from sparseprune import onnxruntime
+
+
+def conv(net, networks, x, channels, kernel, sparsity, seed=0, **attributes):
+    """A layer with as many inputs as outputs, or (inputs, outputs)."""
+    inputs, outputs = channels if isinstance(channels, tuple) else (channels, channels)
+    w = networks.sparse(np.random.default_rng(seed), (outputs, inputs, kernel, kernel), sparsity)
+    pads = [kernel // 2] * 4
+    return net.add("Relu", net.add("Conv", x, w, pads=pads, **attributes))
+
+
+def claimed(nodes):
+    return [node["name"] for node in nodes if node["region"] >= 0]
+
+
+@pytest.mark.parametrize(
+    ("sparsities", "share"),
+    [((0, 0, 0), 0), ((0.05, 0, 0), 0), ((0.95, 0.95, 0.95), 1), ((0.95, 0.5, 0.95), 1)],
+)
+def test_networks_run_here_where_they_are_sparse(sparsities, share, networks, decisions):
+    """As a whole: a layer that is not sparse enough by itself stays between two that are."""
+    net = networks.Network()
+    x = net.input("x", [1, 64, 28, 28])
+    for seed, sparsity in enumerate(sparsities):
+        x = conv(net, networks, x, 64, 3, sparsity, seed)
+    nodes = decisions(net.serialize(x))
+    assert len(claimed(nodes)) == share * len(nodes)
+
+
+def test_without_zeros_the_reason_is_said(networks, decisions):
+    net = networks.Network()
+    nodes = decisions(net.serialize(conv(net, networks, net.input("x", [1, 64, 8, 8]), 64, 3, 0)))
+    assert {node["reason"] for node in nodes} == {"none of the layers around it is pruned"}
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+def test_dense_layers_at_an_end_are_left(at_end, networks, decisions, run_all):
+    """Where the CPU provider is faster at them by more than handing a map over costs."""
+    net = networks.Network()
+    x = net.input("x", [1, 256, 7, 7])  # which fills 16 lanes badly
+    layers = [0, 0.95, 0.95]
+    for seed, sparsity in enumerate(layers[::-1] if at_end else layers):
+        x = conv(net, networks, x, 256, 3, sparsity, seed)
+    model = net.serialize(x)
+    nodes = decisions(model)
+    left = [node["name"] for node in nodes if node["region"] < 0]
+    dense = nodes[-2:] if at_end else nodes[:2]
+    assert left == [node["name"] for node in dense]
+    assert all("estimated faster" in node["reason"] for node in dense)
+    feeds = {"x": np.random.default_rng(0).standard_normal((1, 256, 7, 7)).astype(np.float32)}
+    ours = run_all(onnxruntime.session(model, provider="sparseprune"), feeds)
+    theirs = run_all(onnxruntime.session(model, provider="cpu"), feeds)
+    for name, expected in theirs.items():
+        np.testing.assert_allclose(ours[name], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_unknown_sizes_are_decided_by_sparsity(networks, decisions):
+    for sparsity, count in ((0.95, 4), (0.2, 0)):
+        net = networks.Network()
+        x = net.input("x", ["N", 64, "H", "W"])
+        x = conv(net, networks, conv(net, networks, x, 64, 3, sparsity), 64, 3, sparsity)
+        assert len(claimed(decisions(net.serialize(x)))) == count
+
+
+def test_a_layer_too_small_to_pay_for_its_borders_is_left(networks, decisions):
+    net = networks.Network()
+    x = net.add("Neg", net.input("x", [1, 2, 56, 56]))
+    x = net.add("Neg", conv(net, networks, x, 2, 1, 0.5))
+    assert claimed(decisions(net.serialize(x))) == []
+
+
+def test_a_sparsity_asked_for_overrides_the_estimate(networks, decisions):
+    net = networks.Network()
+    model = net.serialize(conv(net, networks, net.input("x", [1, 64, 8, 8]), 64, 3, 0.3))
+    assert len(claimed(decisions(model, min_sparsity=0.2))) == 2
+    assert len(claimed(decisions(model, min_sparsity=0.4))) == 0
+
+
+TOKENS = (2, 5, 24)
+
+
+def feed_forward(net, networks, x, bias=True):
+    rng = np.random.default_rng(0)
+    for shape in ((24, 40), (40, 24)):
+        y = net.add("MatMul", x, networks.sparse(rng, shape, 0.7))
+        if bias:
+            y = net.add("Add", rng.standard_normal(shape[1]).astype(np.float32), y)
+        x = net.add("Relu", y)
+    return x
+
+
+def test_tokens_keep_their_shape(networks, claims, assert_within):
+    net = networks.Network()
+    x = net.input("x", ["N", "T", 24])
+    model = net.serialize(net.add("Add", feed_forward(net, networks, x, bias=False), x))
+    assert claims(model) == (5, 5)
+    session = onnxruntime.session(model, provider="sparseprune", min_sparsity=0.5)
+    rng = np.random.default_rng(1)
+    for shape in (TOKENS, (1, 1, 24), (3, 17, 24), (0, 4, 24), (4, 0, 24)):
+        assert_within(session, model, {"x": rng.standard_normal(shape).astype(np.float32)})
+
+
+def test_a_constant_row_becomes_the_bias(networks, decisions, run_all):
+    net = networks.Network()
+    model = net.serialize(feed_forward(net, networks, net.input("x", ["N", "T", 24])))
+    assert len(claimed(decisions(model, min_sparsity=0.5))) == 6
+    x = {"x": np.random.default_rng(1).standard_normal(TOKENS).astype(np.float32)}
+    ours = run_all(onnxruntime.session(model, provider="sparseprune", min_sparsity=0.5), x)
+    theirs = run_all(onnxruntime.session(model, provider="cpu"), x)
+    for name, expected in theirs.items():
+        np.testing.assert_allclose(ours[name], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_tokens_that_differ_between_inputs_are_an_error(networks):
+    """The model says they agree: as many, but ordered otherwise, must not be mixed."""
+    net = networks.Network()
+    a, b = net.input("a", ["N", "T", 24]), net.input("b", ["N", "T", 24])
+    y = net.add("Add", feed_forward(net, networks, a, bias=False), b)
+    session = onnxruntime.session(
+        net.serialize(y), provider="sparseprune", min_sparsity=0.5, options=plain_options()
+    )
+    zeros = {"a": np.zeros((2, 6, 24), np.float32), "b": np.zeros((3, 4, 24), np.float32)}
+    with pytest.raises(Exception, match=r"tokens for 'b'|broadcast"):
+        session.run(None, zeros)
+
+
+def plain_options():
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return options
+
+
+@pytest.mark.parametrize("raw_reader", [False, True])
+def test_channels_last_at_the_ends(raw_reader, networks, decisions, run_all):
+    """The transposes vanish; a layer that reads the same input as it lies does not mind."""
+    net = networks.Network()
+    image = net.input("x", ["N", 9, 9, 9])
+    x = net.add("Transpose", image, perm=[0, 3, 1, 2])
+    x = conv(net, networks, x, 9, 3, 0.8)
+    if raw_reader:
+        x = net.add("Add", x, conv(net, networks, image, 9, 3, 0.8, seed=1))
+    model = net.serialize(net.add("Transpose", x, perm=[0, 2, 3, 1]), x)
+    nodes = decisions(model, min_sparsity=0.5, options=plain_options())
+    assert all(node["region"] == 0 for node in nodes), nodes
+    feeds = {"x": np.random.default_rng(0).standard_normal((2, 9, 9, 9)).astype(np.float32)}
+    session = onnxruntime.session(
+        model, provider="sparseprune", min_sparsity=0.5, options=plain_options()
+    )
+    theirs = run_all(onnxruntime.session(model, provider="cpu"), feeds)
+    for name, value in run_all(session, feeds).items():
+        np.testing.assert_allclose(value, theirs[name], rtol=1e-4, atol=1e-4)
+
+
+def test_transposes_inside_are_left(networks, decisions):
+    net = networks.Network()
+    x = conv(net, networks, net.input("x", ["N", 9, 9, 9]), 9, 3, 0.8)
+    x = net.add("Transpose", x, perm=[0, 2, 3, 1])
+    nodes = decisions(
+        net.serialize(conv(net, networks, x, 9, 3, 0.8)), min_sparsity=0.5, options=plain_options()
+    )
+    assert nodes[2]["reason"] == "transposes between layers that are run here"
+
+
+def test_explanations_that_cannot_be_written_are_an_error(networks, tmp_path):
+    net = networks.Network()
+    model = net.serialize(conv(net, networks, net.input("x", [1, 64, 8, 8]), 64, 3, 0.9))
+    path = tmp_path / "nowhere" / "lines"
+    session = onnxruntime.session(
+        model, provider="sparseprune", min_sparsity=0, explain=path, options=plain_options()
+    )
+    assert onnxruntime.assignment(session)[0] == 0
