@@ -3,13 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find csrc -name '*.cpp' -o -name '*.h')
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test arm64 lint format bench clean
 
 demo: .venv/all
 	$(BIN)/sparseprune run recipes/quickstart.yaml
 
 test: lint
 	$(BIN)/pytest
+
+# Part of `make test` too: cross-built, and run under emulation.
+arm64: .venv/dev
+	$(BIN)/pytest tests/csrc/test_arm64.py
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -89,7 +89,7 @@ void CheckKernel(const KernelTable& kernels, int block, int64_t stride, int64_t 
           const int64_t at = (o * rows + y) * cols + x;
           float sum = bias[o] + residual.at(at, lane);
           for (int64_t t = 0; t < 12; ++t)
-            sum += matrix.at(o, t) * input.at(offsets[t] + stride * (y * pitch + x), lane);
+            sum += matrix.row(o)[t] * input.at(offsets[t] + stride * (y * pitch + x), lane);
           Expect(output.at(at, lane) == (sum < 0 ? 0 : sum), "a convolution kernel is wrong");
         }
 }
@@ -121,7 +121,12 @@ void CheckHugeHalo() {
   mean.op = Op::kGlobalAveragePool;
   mean.inputs = {1};
   mean.output = 2;
-  const Program program({{conv, mean}, 3, {0}, {2}}, "baseline");
+  Graph graph;
+  graph.nodes = {conv, mean};
+  graph.value_count = 3;
+  graph.inputs = {0};
+  graph.outputs = {2};
+  const Program program(graph, "baseline");
   const float input = 1;
   float output = 0;
   Serial serial;

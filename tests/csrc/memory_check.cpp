@@ -53,7 +53,7 @@ void CheckPlanCache() {
   const auto ask = [&](std::vector<std::weak_ptr<const Plan>>& plans, int64_t first) {
     for (int64_t i = 0; i < 60; ++i) {
       const Shape shape{1 + i % 5, 1, 3 + (first + i) % 11, 4};
-      const auto prepared = cache.Find(graph, kernels, {}, {{nullptr, shape}});
+      const auto prepared = cache.Find(graph, kernels, {{nullptr, shape}});
       Expect(prepared->inputs[0] == shape, "the cache gives another shape");
       for (const auto& plan : {prepared->many, prepared->single})
         if (plan != nullptr) plans.push_back(plan);
@@ -72,11 +72,14 @@ void CheckPlanCache() {
 
   // The shape in use stays, however many others come.
   const TensorView used{nullptr, {5, 1, 40, 40}};
-  const auto first = cache.Find(graph, kernels, {}, {used});
+  const auto first = cache.Find(graph, kernels, {used});
   for (int64_t i = 0; i < 30; ++i) {
-    cache.Find(graph, kernels, {}, {{nullptr, {1, 1, 3 + i, 7}}});
-    Expect(cache.Find(graph, kernels, {}, {used}) == first, "a plan in use was dropped");
+    cache.Find(graph, kernels, {{nullptr, {1, 1, 3 + i, 7}}});
+    Expect(cache.Find(graph, kernels, {used}) == first, "a plan in use was dropped");
   }
+  // Tuned anew, whoever runs keeps the old plan, and nobody else gets it.
+  cache.SetTuning({});
+  Expect(cache.Find(graph, kernels, {used}) != first, "a plan outlived its tuning");
 }
 
 // The block is freed when there is no memory for what points into it.
