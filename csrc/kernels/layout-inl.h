@@ -1,9 +1,12 @@
 // Moving vectors between layouts.
 
-using UnalignedVec = float __attribute__((vector_size(4 * SP_LANES), aligned(4), may_alias));
-
-SP_INLINE Vec Load(const float* from) { return *reinterpret_cast<const UnalignedVec*>(from); }
-SP_INLINE void Store(float* to, Vec v) { *reinterpret_cast<UnalignedVec*>(to) = v; }
+// Anywhere in memory. clang takes no alignment below a vector's own from an alias.
+SP_INLINE Vec Load(const float* from) {
+  Vec v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+SP_INLINE void Store(float* to, Vec v) { __builtin_memcpy(to, &v, sizeof v); }
 
 // One vector of each of B channels: the order of a part is loaded once for all of them.
 template <int B>
