@@ -113,9 +113,13 @@ void GemvRows(const GemvTask& t) {
   for (int64_t slice = 0; slice < t.packed.slices; ++slice) {
     float sums[T][C] = {};
     int32_t left = t.packed.steps[slice];
-    for (; left >= C; left -= C, column += C, weight += C)
+    for (; left >= C; left -= C, column += C, weight += C) {
+      // A step the compiler cannot see through: else it makes vectors of several turns and fills
+      // them lane by lane, at half the speed.
+      __asm__("" : "+r"(column));
       SP_UNROLL for (int v = 0; v < T; ++v) SP_UNROLL for (int c = 0; c < C; ++c) sums[v][c] +=
           weight[c] * t.inputs[v][column[c]];
+    }
     for (; left > 0; --left, ++column, ++weight)
       SP_UNROLL for (int v = 0; v < T; ++v) sums[v][0] += *weight * t.inputs[v][*column];
     SP_UNROLL for (int v = 0; v < T; ++v) {

@@ -15,10 +15,13 @@ SP_INLINE Vec& At(char* base, int64_t vectors) {
   return *reinterpret_cast<Vec*>(base + vectors * kVectorBytes);
 }
 
-// At any address a float may have.
-using UnalignedVec = float __attribute__((vector_size(4 * SP_LANES), aligned(4), may_alias));
-SP_INLINE Vec Load(const float* from) { return *reinterpret_cast<const UnalignedVec*>(from); }
-SP_INLINE void Store(float* to, Vec v) { *reinterpret_cast<UnalignedVec*>(to) = v; }
+// Anywhere in memory. clang takes no alignment below a vector's own from an alias.
+SP_INLINE Vec Load(const float* from) {
+  Vec v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+SP_INLINE void Store(float* to, Vec v) { __builtin_memcpy(to, &v, sizeof v); }
 
 // Minus, not plus: x + 0 is an operation (-0 + 0 is +0), x - 0 is the broadcast alone.
 SP_INLINE Vec Splat(float x) { return x - Vec{}; }

@@ -1,11 +1,11 @@
-// Every way a map moves between plain memory and lanes, and pooling, of every instruction set
-// against plain loops, with layouts drawn at random.
-// Built with the sanitizers by test_sanitizers.py; every buffer has exactly the size promised.
+// Moves between random layouts, and pooling, against plain loops. Built with the sanitizers by
+// test_sanitizers.py; every buffer has exactly the size promised.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
+#include <memory>
 #include <new>
 #include <random>
 #include <stdexcept>
@@ -21,6 +21,7 @@ using namespace sparseprune;
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
 std::mt19937 generator(7);
 
 int Draw(int least, int most) { return std::uniform_int_distribution<int>(least, most)(generator); }
@@ -32,18 +33,16 @@ void Expect(bool holds, const std::string& what) {
 // Aligned as the engine aligns them and not one float longer than asked for; NaN to begin with.
 class Floats {
  public:
-  explicit Floats(int64_t count) : count_(count) {
+  explicit Floats(int64_t count) {
     data_ = static_cast<float*>(::operator new(count * sizeof(float), std::align_val_t(64)));
     std::fill(data_, data_ + count, kNan);
   }
   ~Floats() { ::operator delete(data_, std::align_val_t(64)); }
-  Floats(const Floats&) = delete;
   char* bytes() const { return reinterpret_cast<char*>(data_); }
   float* data() const { return data_; }
-  int64_t count() const { return count_; }
 
  private:
-  const int64_t count_;
+  Floats(const Floats&) = delete;
   float* data_;
 };
 
@@ -73,6 +72,7 @@ Maps RandomMaps(int64_t images, bool vector) {
 int64_t PlainIndex(const Layout& plain, int64_t c, int64_t y, int64_t x) {
   return c * plain.ChannelFloats() + plain.FloatIndex(y, x);
 }
+int64_t ImageFloats(const Layout& plain) { return plain.channels * plain.height * plain.width; }
 
 template <typename Visit>
 void ForEachValue(const Maps& maps, const Visit& visit) {
@@ -81,8 +81,6 @@ void ForEachValue(const Maps& maps, const Visit& visit) {
       for (int64_t y = 0; y < maps.plain.height; ++y)
         for (int64_t x = 0; x < maps.plain.width; ++x) visit(i, c, y, x);
 }
-
-int64_t ImageFloats(const Layout& plain) { return plain.channels * plain.height * plain.width; }
 
 void WritePlain(const Maps& maps, float* to) {
   ForEachValue(maps, [&](int64_t i, int64_t c, int64_t y, int64_t x) {
@@ -142,7 +140,9 @@ void ExpectLanes(const Maps& maps, const Layout& layout, float fill, const float
   });
 }
 
-Floats* Buffer(const Layout& layout) { return new Floats(layout.Bytes() / 4); }
+std::unique_ptr<Floats> Buffer(const Layout& layout) {
+  return std::make_unique<Floats>(layout.Bytes() / 4);
+}
 
 // Runs one operation that reads buffer or input 0 and writes buffer 1 or output 0.
 void Run(const OperationPtr& operation, char* from, char* to, int64_t images) {
@@ -160,9 +160,9 @@ void CheckMoves(const KernelTable& kernels) {
       images ? Draw(1, static_cast<int>(kernels.lanes * std::max<int64_t>(groups, 1))) : 1;
   const Maps maps = RandomMaps(count, vector);
   const Layout layout = RandomLayout(maps, kernels.lanes, images, groups);
-  const float fill = Draw(0, 1) ? 0 : -std::numeric_limits<float>::infinity();
-  const Floats plain(count * ImageFloats(maps.plain)), back(plain.count());
-  const std::unique_ptr<Floats> lanes(Buffer(layout)), made(Buffer(layout));
+  const float fill = Draw(0, 1) ? 0 : -kInfinity;
+  const Floats plain(count * ImageFloats(maps.plain)), back(count * ImageFloats(maps.plain));
+  const auto lanes = Buffer(layout), made = Buffer(layout);
 
   WritePlain(maps, plain.data());
   Run(MakeCopy(kernels, maps.plain, {-1, 0}, layout, 1, fill), plain.bytes(), lanes->bytes(),
@@ -177,19 +177,20 @@ void CheckMoves(const KernelTable& kernels) {
 
   if (images) return;
   const Layout other = RandomLayout(maps, kernels.lanes, false, 0);
-  const std::unique_ptr<Floats> moved(Buffer(other));
+  const auto moved = Buffer(other);
   Run(MakeCopy(kernels, layout, {0, -1}, other, 1, fill), made->bytes(), moved->bytes(), 1);
   ExpectLanes(maps, other, fill, moved->data(), "lanes to lanes");
   Run(MakeStore(kernels, maps.plain, {-1, 0}, wanted, 0), plain.bytes(), back.bytes(), 1);
   ExpectPlain(maps, wanted, back.data(), "plain to plain");
 }
 
+bool Same(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+
 struct Pooled {
   Maps made;  // without values
   Layout input, output;
   Window window;
 };
-
 // A window no wider than the padded map, each with a position inside, and the halo it reads.
 Pooled RandomPooling(const Maps& maps, const KernelTable& kernels, bool images) {
   Pooled p;
@@ -210,23 +211,22 @@ Pooled RandomPooling(const Maps& maps, const KernelTable& kernels, bool images) 
   p.input = p.output;
   p.input.height = extent[0];
   p.input.width = extent[1];
-  const int64_t tiles[2] = {images ? extent[0] : p.output.tile_h * p.window.stride[0],
-                            images ? extent[1] : p.output.tile_w * p.window.stride[1]};
-  p.input.tile_h = tiles[0];
-  p.input.tile_w = tiles[1];
-  const auto overhang = [&](int axis, int64_t tile) {
+  p.input.tile_h = images ? extent[0] : p.output.tile_h * p.window.stride[0];
+  p.input.tile_w = images ? extent[1] : p.output.tile_w * p.window.stride[1];
+  const auto overhang = [&](int axis, int64_t tile, int64_t input) {
     const int64_t last = (tile - 1) * p.window.stride[axis] + p.window.kernel[axis];
-    return std::max<int64_t>(0, last - p.window.pad_begin[axis] - tiles[axis]);
+    return std::max<int64_t>(0, last - p.window.pad_begin[axis] - input);
   };
-  p.input.halo = {p.window.pad_begin[0], p.window.pad_begin[1], overhang(0, p.output.tile_h),
-                  overhang(1, p.output.tile_w)};
+  p.input.halo = {p.window.pad_begin[0], p.window.pad_begin[1],
+                  overhang(0, p.output.tile_h, p.input.tile_h),
+                  overhang(1, p.output.tile_w, p.input.tile_w)};
   return p;
 }
 
 // Of one output position: the maximum with every NaN kept, the sum, and how many lie in the map.
 struct Seen {
-  float most = -std::numeric_limits<float>::infinity();
-  double sum = 0, magnitude = 0;
+  float most = -kInfinity;
+  double sum = 0;
   int64_t inside = 0;
 };
 
@@ -240,26 +240,22 @@ Seen Look(const Maps& maps, const Window& w, int64_t i, int64_t c, int64_t y, in
       const float v = maps.at(i, c, row, col);
       seen.most = std::isnan(v) || std::isnan(seen.most) ? kNan : std::max(seen.most, v);
       seen.sum += v;
-      seen.magnitude += std::fabs(v);
       ++seen.inside;
     }
   return seen;
 }
-
-bool Same(float a, float b) { return a == b || (std::isnan(a) && std::isnan(b)); }
 
 void CheckPooling(const KernelTable& kernels) {
   const bool images = Draw(0, 1), padding_counts = Draw(0, 1);
   Maps maps = RandomMaps(images ? kernels.lanes : 1, false);
   const bool specials = Draw(0, 1);
   for (float& v : maps.values)
-    if (specials && Draw(0, 20) == 0)
-      v = Draw(0, 1) ? kNan : std::numeric_limits<float>::infinity();
+    if (specials && Draw(0, 20) == 0) v = Draw(0, 1) ? kNan : kInfinity;
   const Pooled p = RandomPooling(maps, kernels, images);
   const Floats plain(maps.images * ImageFloats(maps.plain));
   WritePlain(maps, plain.data());
   const auto pool = [&](float fill, const OperationPtr& operation, const auto& check) {
-    const std::unique_ptr<Floats> input(Buffer(p.input)), output(Buffer(p.output));
+    const auto input = Buffer(p.input), output = Buffer(p.output);
     Run(MakeCopy(kernels, maps.plain, {-1, 0}, p.input, 1, fill), plain.bytes(), input->bytes(),
         maps.images);
     Run(operation, input->bytes(), output->bytes(), maps.images);
@@ -271,8 +267,7 @@ void CheckPooling(const KernelTable& kernels) {
                   check(found, Look(maps, p.window, i, c, y, x));
                 });
   };
-  pool(-std::numeric_limits<float>::infinity(),
-       MakeMaxPool(kernels, p.window, p.input, {0, -1}, p.output, 1),
+  pool(-kInfinity, MakeMaxPool(kernels, p.window, p.input, {0, -1}, p.output, 1),
        [](float found, const Seen& seen) { Expect(Same(found, seen.most), "max pooling"); });
   const int64_t area = p.window.kernel[0] * p.window.kernel[1];
   pool(0, MakeAveragePool(kernels, p.window, padding_counts, p.input, {0, -1}, p.output, 1),
