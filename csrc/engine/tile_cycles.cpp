@@ -19,8 +19,12 @@ constexpr double kGroupCycles = 10, kSumCycles = 4;
 // Reading a line for the first time, from L2 or beyond.
 constexpr double kFirstCycles = 3.4;
 // The input of a block may be twice as large as L1 before it costs more than shorter rows would:
-// up to there half of the loads still hit, and the others overlap with them.
-constexpr double kFittingL1 = 2.0;
+// up to there half of the loads still hit, and the others overlap with them. Not so with 8 lanes,
+// where two loads start a cycle and a line from L2 is dearer by comparison.
+constexpr double kFittingL1 = 2.0, kFittingL1Narrow = 1.0;
+// Beside the FMAs of a tap: offsets, addresses, the loop. They hide less where FMAs take half the
+// time: 0.28 cycles with 16 lanes, twice that with 8.
+constexpr double kTapCycles = 0.28;
 // Each load beyond: as far as it does not hit, two cycles for a line from L2, and what waits for
 // it.
 constexpr double kMissCycles = 3;
@@ -59,7 +63,7 @@ double TapCycles(const ConvShape& s, int width, double vectors, double miss) {
   const double line = 4.0 * s.lanes / 64;
   const double loads = (vectors + weights) / rate + vectors * miss * kMissCycles * line;
   const double many = width == 1 && sums > 8 ? kManySums : 1;
-  return many * std::max({(sums + 0.28) / rate, loads, 4 / chains});
+  return many * std::max({sums / rate + kTapCycles * rate, loads, 4 / chains});
 }
 
 }  // namespace
@@ -68,7 +72,8 @@ double TileCycles(const ConvShape& s, const TileChoice& tile) {
   const Piece piece = PieceOf(s, tile);
   const int64_t seen = s.in_channels / s.groups, block = std::min(tile.block_channels, seen);
   const double bytes = static_cast<double>(block) * piece.lines * 4 * s.lanes;
-  const double fitting = kFittingL1 * static_cast<double>(L1Bytes());
+  const double fitting =
+      (s.lanes == 16 ? kFittingL1 : kFittingL1Narrow) * static_cast<double>(L1Bytes());
   const double miss = std::max(0.0, 1 - fitting / bytes);
   const auto blocks = static_cast<double>(CeilDiv(seen, block));
   double cycles = static_cast<double>(s.in_channels) * piece.lines * kFirstCycles * s.lanes / 16;
