@@ -78,6 +78,37 @@ int PlanBuilder::Make(ValueId value) {
   return buffer;
 }
 
+int PlanBuilder::MakeOver(const Step& step, size_t index, const Copy& input, const Copy& residual) {
+  const Layout& layout = layouts_.made[step.output];
+  const int over = residual.source.buffer, read = input.source.buffer;
+  const bool own = over >= 0 && (read < 0 || buffers_[read].memory != buffers_[over].memory);
+  const bool same = residual.layout.SameTiles(layout) && residual.layout.halo == layout.halo;
+  if (!own || !same || IsReadAfter(index, step.other) || IsShared(step.other) ||
+      IsShared(step.output))
+    return Make(step.output);
+  buffers_.push_back(buffers_[over]);
+  copies_[step.output].push_back({layout, 0, Source{static_cast<int>(buffers_.size()) - 1, -1}});
+  return copies_[step.output].back().source.buffer;
+}
+
+bool PlanBuilder::IsReadAfter(size_t index, ValueId value) const {
+  const auto reads = [value](const Step& step) {
+    const std::vector<ValueId>& inputs = step.node->inputs;  // of kConcat all
+    return step.input == value || step.other == value ||
+           (step.op == Op::kConcat && std::count(inputs.begin(), inputs.end(), value) > 0);
+  };
+  return std::any_of(steps_.begin() + static_cast<std::ptrdiff_t>(index) + 1, steps_.end(),
+                     reads) ||
+         std::count(graph_.outputs.begin(), graph_.outputs.end(), value) > 0;
+}
+
+bool PlanBuilder::IsShared(ValueId value) const {
+  if (wholes_[value] >= 0 || layouts_.slices[value].whole >= 0) return true;
+  return std::any_of(steps_.begin(), steps_.end(), [value](const Step& step) {
+    return step.op == Op::kFlatten && (step.input == value || step.output == value);
+  });
+}
+
 void PlanBuilder::Emit(OperationPtr operation, const std::vector<Source>& read, int written) {
   const int now = static_cast<int>(operations.size());
   for (const Source& source : read)

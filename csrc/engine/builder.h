@@ -47,6 +47,10 @@ class PlanBuilder {
   int NewBuffer(const Layout& layout);
   int NewBuffer(const Slice& slice);
   int Make(ValueId value);  // ... holding `value` in the layout assigned to it
+  // ... in place of a residual nobody reads afterwards: half the memory to bring to the caches.
+  int MakeOver(const Step& step, size_t index, const Copy& input, const Copy& residual);
+  bool IsReadAfter(size_t index, ValueId value) const;
+  bool IsShared(ValueId value) const;  // its buffer may hold other values too
   void FillHalo(const Layout& layout, int buffer);
   void CopyInto(ValueId value, const Layout& layout, int buffer);
   void Emit(OperationPtr operation, const std::vector<Source>& read, int written);

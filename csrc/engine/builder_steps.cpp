@@ -65,9 +65,11 @@ void PlanBuilder::AddLayer(const Step& step, size_t index) {
     const Copy residual = Read(step.other, {SpreadOut(output), 0});
     places.residual = residual.layout;
     places.residual_from = residual.source;
+    places.buffer = MakeOver(step, index, input, residual);
     read.push_back(residual.source);
+  } else {
+    places.buffer = Make(step.output);
   }
-  places.buffer = Make(step.output);
   Emit(MakeConv(kernels_, tuning_, step, places), read, places.buffer);
 }
 

@@ -20,6 +20,9 @@ struct Halo {
   int64_t top = 0, left = 0, bottom = 0, right = 0;
   bool Any() const { return top || left || bottom || right; }
   static Halo Max(const Halo& a, const Halo& b);
+  bool operator==(const Halo& other) const {
+    return top == other.top && left == other.left && bottom == other.bottom && right == other.right;
+  }
 };
 
 struct Layout {

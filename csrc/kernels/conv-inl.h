@@ -94,11 +94,24 @@ SP_INLINE void Prefetch(const ConvTile& t, const uint32_t* rows) {
     const char* to = t.output + channel * t.output_channel_bytes;
     SP_UNROLL for (int y = 0; y < RY; ++y) SP_UNROLL for (int x = 0; x < RX; ++x)
         __builtin_prefetch(to + y * t.output_row_bytes + x * kVectorBytes, 1);
-    if (t.residual == nullptr || !(rows[r] & kLastPart)) continue;
+    if (t.residual == nullptr || !(rows[r] & kFirstPart) || t.residual == t.output) continue;
     const char* residual = t.residual + channel * t.residual_channel_bytes;
     SP_UNROLL for (int y = 0; y < RY; ++y) SP_UNROLL for (int x = 0; x < RX; ++x)
         __builtin_prefetch(residual + y * t.residual_row_bytes + x * kVectorBytes, 0);
   }
+}
+
+// The residual comes first, so that it may lie where the output goes.
+template <int RY, int RX>
+SP_INLINE void Start(const ConvTile& t, uint32_t channel, Vec (&sum)[RY][RX]) {
+  const Vec bias = Splat(t.packed.bias[channel]);
+  if (t.residual == nullptr) {
+    SP_UNROLL for (int y = 0; y < RY; ++y) SP_UNROLL for (int x = 0; x < RX; ++x) sum[y][x] = bias;
+    return;
+  }
+  const char* residual = t.residual + channel * t.residual_channel_bytes;
+  SP_UNROLL for (int y = 0; y < RY; ++y) SP_UNROLL for (int x = 0; x < RX; ++x) sum[y][x] =
+      bias + At(residual + y * t.residual_row_bytes, x);
 }
 
 template <int BR, int RY, int RX, int C>
@@ -109,9 +122,7 @@ SP_INLINE void Begin(const ConvTile& t, const uint32_t* rows, Vec (&sums)[C][BR]
   SP_UNROLL for (int r = 0; r < BR; ++r) {
     const uint32_t channel = rows[r] >> 2;
     if (rows[r] & kFirstPart) {
-      const Vec bias = Splat(t.packed.bias[channel]);
-      SP_UNROLL for (int y = 0; y < RY; ++y) SP_UNROLL for (int x = 0; x < RX; ++x)
-          sums[0][r][y][x] = bias;
+      Start<RY, RX>(t, channel, sums[0][r]);
     } else {
       const char* from = t.output + channel * t.output_channel_bytes;
       SP_UNROLL for (int y = 0; y < RY; ++y) SP_UNROLL for (int x = 0; x < RX; ++x)
@@ -121,12 +132,7 @@ SP_INLINE void Begin(const ConvTile& t, const uint32_t* rows, Vec (&sums)[C][BR]
 }
 
 template <int RY, int RX>
-SP_INLINE void Finish(const ConvTile& t, uint32_t channel, Vec (&sum)[RY][RX]) {
-  if (t.residual != nullptr) {
-    const char* residual = t.residual + channel * t.residual_channel_bytes;
-    SP_UNROLL for (int y = 0; y < RY; ++y) SP_UNROLL for (int x = 0; x < RX; ++x) sum[y][x] +=
-        At(residual + y * t.residual_row_bytes, x);
-  }
+SP_INLINE void Finish(const ConvTile& t, Vec (&sum)[RY][RX]) {
   Clamp(t.activation, &sum[0][0], RY * RX);
   if (t.mask != nullptr) {
     SP_UNROLL for (int y = 0; y < RY; ++y) SP_UNROLL for (int x = 0; x < RX; ++x) sum[y][x] =
@@ -141,7 +147,7 @@ SP_INLINE void End(const ConvTile& t, const uint32_t* rows, Vec (&sums)[C][BR][R
           sums[0][r][y][x] += sums[c][r][y][x];
   SP_UNROLL for (int r = 0; r < BR; ++r) {
     const uint32_t channel = rows[r] >> 2;
-    if (rows[r] & kLastPart) Finish<RY, RX>(t, channel, sums[0][r]);
+    if (rows[r] & kLastPart) Finish<RY, RX>(t, sums[0][r]);
     char* to = t.output + channel * t.output_channel_bytes;
     SP_UNROLL for (int y = 0; y < RY; ++y) SP_UNROLL for (int x = 0; x < RX; ++x)
         At(to + y * t.output_row_bytes, x) = sums[0][r][y][x];

@@ -13,8 +13,8 @@
 namespace sparseprune {
 
 // Row words of packed weights: output channel * 4 + these bits.
-constexpr uint32_t kFirstPart = 1;  // start from the bias, not from what the output holds
-constexpr uint32_t kLastPart = 2;   // finish with residual, activation and mask
+constexpr uint32_t kFirstPart = 1;  // start from bias and residual, not from what the output holds
+constexpr uint32_t kLastPart = 2;   // finish with activation and mask
 
 // One packed piece of a weight matrix: groups of rows with the taps they share (engine/pack.h).
 struct PackedRows {
@@ -38,7 +38,7 @@ struct ConvTile {
   const char* mask;  // null: every lane is inside the image
   int64_t mask_row_bytes;
   Activation activation;  // a clamp
-  bool prefetch;  // the outputs and residuals of rows to come
+  bool prefetch;          // the outputs and residuals of rows to come
 };
 using ConvKernel = void (*)(const ConvTile&);
 

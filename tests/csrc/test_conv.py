@@ -46,7 +46,7 @@ def test_kernel_sizes(isa, kernel, stride, engine, rng):
 
 
 @pytest.mark.parametrize("block", [1, 2, 4, 8])
-@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("stride", [1, 2, 3, 5])
 @pytest.mark.parametrize("height", [1, 2, 3, 4])
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 6, 7, 8])
 def test_tile_sizes(isa, block, stride, height, width, engine, rng):
@@ -59,6 +59,48 @@ def test_tile_sizes(isa, block, stride, height, width, engine, rng):
     window = {"stride": (stride, stride), "pad_begin": (1, 1), "pad_end": (1, 1)}
     found = engine.run([_cpu.conv("c", 0, 1, weight, **window)], [x], isa=isa)
     np.testing.assert_array_equal(found, engine.convolve(x, weight, **window))
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.3, 0.2), (0.3, 0, 0.5), (0, 0.6, 0.1)], ids=str)
+def test_mixed_blocks(isa, shares, engine, rng):
+    """Blocks of eight, four and two rows, what is left over, and single rows at the end."""
+    keep = np.zeros((29, 5, 3, 3), bool)
+    for rows, share in zip((8, 4, 2), shares, strict=True):
+        blocks = rng.random((-(-29 // rows), 5, 3, 3)) < share
+        keep |= np.repeat(blocks, rows, axis=0)[:29]
+    keep ^= rng.random(keep.shape) < 0.05
+    weight = np.where(keep, engine.integers(rng, *keep.shape) + 5, 0)
+    x, bias = engine.integers(rng, 1, 5, 12, 12), engine.integers(rng, 29)
+    found = engine.run([_cpu.conv("c", 0, 1, weight, bias)], [x], isa=isa)
+    np.testing.assert_array_equal(found, engine.convolve(x, weight, bias))
+
+
+@pytest.mark.parametrize(("groups", "inner", "outer"), [(2, 3, 8), (5, 1, 2), (37, 1, 1)])
+@pytest.mark.parametrize("size", [(6, 7), (40, 40)], ids=str)
+def test_groups(isa, groups, inner, outer, size, engine, rng):
+    """Equal to one convolution whose weights between groups are zero."""
+    weight = engine.pruned(rng, engine.integers(rng, groups * outer, inner, 3, 3) + 4, 0.6)
+    dense = np.zeros((groups * outer, groups * inner, 3, 3))
+    for g in range(groups):
+        rows, columns = slice(g * outer, (g + 1) * outer), slice(g * inner, (g + 1) * inner)
+        dense[rows, columns] = weight[rows]
+    x, bias = engine.integers(rng, 1, groups * inner, *size), engine.integers(rng, groups * outer)
+    window = {"stride": (2, 1), "pad_begin": (1, 1), "pad_end": (1, 1)}
+    found = engine.run([_cpu.conv("c", 0, 1, weight, bias, groups=groups, **window)], [x], isa=isa)
+    np.testing.assert_array_equal(found, engine.convolve(x, dense, bias, **window))
+
+
+def test_threads_share_unequal_rows(isa, engine, rng):
+    """A map of one tile, all weights in a few rows."""
+    weight = engine.pruned(rng, engine.integers(rng, 203, 40, 3, 3, most=1), 0.02)
+    weight[90:100] = 1
+    x, bias = engine.integers(rng, 1, 40, 8, 8, most=1), engine.integers(rng, 203)
+    window = {"pad_begin": (1, 1), "pad_end": (1, 1)}
+    nodes = [_cpu.conv("c", 0, 1, weight, bias, **window)]
+    expected = engine.convolve(x, weight, bias, **window)
+    for threads in (1, 3):
+        found = engine.run(nodes, [x], isa=isa, threads=threads)
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("density", [0.0, 0.02, 0.5, 0.97, 1.0])
