@@ -10,6 +10,7 @@ README.md beside this file says what a row is and how to read it.
 """
 
 import argparse
+import functools
 import os
 import sys
 import tempfile
@@ -45,7 +46,9 @@ def main() -> None:
     versions = {**environment.versions(), "openvino": installed("openvino")}
     head = {"machine": environment.machine(), "versions": versions}
     rows: list[Row] = [{"kind": "run", "isa": options.isa, "threads": options.threads, **head}]
-    rows += measured(options)
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["SPARSEPRUNE_CACHE"] = cache  # what earlier runs found is not used
+        rows += measured(options)
     print(table.text(rows))
     if options.out:
         records.write(options.out, rows)
@@ -60,6 +63,9 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--isa", choices=["best", "avx2"], default="best")
+    parser.add_argument(
+        "--tune", type=float, default=5, help="seconds in which our provider may tune each network"
+    )
     parser.add_argument("--rounds", type=int, help="quiet comparisons of each, for every case")
     parser.add_argument("--out", type=Path, help="where rows go (default for the whole suite only)")
     options = parser.parse_args()
@@ -82,13 +88,14 @@ def measured(options: argparse.Namespace) -> "list[Row]":
             show(network.name, "building")
             built = Built(network, Path(folder))
             for case in group:
-                bench = Bench(case, built, options.threads, options.isa)
+                bench = Bench(case, built, options.threads, options.isa, options.tune)
                 place = f"{chosen.index(case) + 1}/{len(chosen)} {case.name}"
                 rounds = options.rounds or case.rounds
                 rows += bench.rows(rounds, lambda text, place=place: show(place, text))
             if plain and network == RESNET50:
                 rounds = options.rounds or 12
-                rows.append(two_threads(built, rounds, lambda text: show("two threads", text)))
+                progress = functools.partial(show, "two threads")
+                rows.append(two_threads(built, rounds, options.tune, progress))
             if plain:
                 show(network.name, "loading in fresh processes")
                 rows += footprints(built, options.threads)

@@ -78,8 +78,9 @@ class Contestant:
 class Bench:
     """One case, with what its rows share."""
 
-    def __init__(self, case: Case, built: Built, threads: int, isa: str) -> None:
+    def __init__(self, case: Case, built: Built, threads: int, isa: str, tune: float) -> None:
         self.case, self.built, self.threads, self.isa = case, built, threads, isa
+        self.tune = tune
         self._gates: dict[Zeros, Gate] = {}
 
     def rows(self, rounds: int, progress: Progress) -> list[Row]:
@@ -144,7 +145,7 @@ class Bench:
         """
         gate = self._gate(one.zeros)
         twin, path = self.built.twin(one.zeros), self.built.path(one.zeros)
-        peer = one.make(Job(path, twin, gate.batch, self.threads))
+        peer = one.make(Job(path, twin, gate.batch, self.threads, self.tune))
         found = peer.call()
         if not peer.exact:
             return peer, {"error": gate.error(found)}
@@ -159,11 +160,12 @@ class Bench:
         return self._gates[zeros]
 
 
-def two_threads(built: Built, rounds: int, progress: Progress) -> Row:
+def two_threads(built: Built, rounds: int, tune: float, progress: Progress) -> Row:
     """ResNet-50, one picture, 90 % zeros: our provider with two threads against one."""
     zeros = Zeros(90)
     gate = Gate(built, zeros, 1)
-    peers = [ort.sparse(Job(built.path(zeros), built.twin(zeros), gate.batch, n)) for n in (1, 2)]
+    path, twin = built.path(zeros), built.twin(zeros)
+    peers = [ort.sparse(Job(path, twin, gate.batch, threads, tune)) for threads in (1, 2)]
     used = max(gate.used(peer.call()) for peer in peers)
     contest = Contest(peers[0].call, {"two": peers[1].call}, settle=True)
     contest.run(rounds, lambda done: progress(f"round {done} of {rounds}"))

@@ -18,12 +18,16 @@ class MissingError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """One network to run: its file, the same as a torch module, the batch and the threads."""
+    """One network to run: its file, the same as a torch module, the batch and the threads.
+
+    ``tune`` is the seconds in which our provider may look for faster tiles, before any timing.
+    """
 
     path: Path
     twin: nn.Module
     batch: Floats
     threads: int
+    tune: float = 0
 
 
 @dataclass(frozen=True)

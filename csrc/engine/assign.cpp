@@ -23,7 +23,7 @@ class Assigner {
                                    step.activation == Activation::kSigmoid;
     for (size_t i = network.steps.size(); i-- > 0;) Place(i);
     for (ValueId id : graph.inputs) PlaceInput(id);
-    result.slices = PlaceSlices(graph, network.steps, result.made);
+    result.subviews = PlaceSubviews(graph, network.steps, result.made);
   }
 
   Assignment result;
@@ -114,7 +114,7 @@ class Assigner {
         return SameAs(made);
       case Op::kResize:
         return ResizedInput(*step.node, result.made[step.input], made);
-      case Op::kConcat:  // each input is copied to its slice, from any layout, or is there
+      case Op::kConcat:  // each input is copied to its subview, from any layout, or is there
       case Op::kGlobalAveragePool:
       case Op::kFlatten:
         break;

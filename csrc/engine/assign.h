@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/concat.h"
 #include "engine/geometry.h"
-#include "engine/slices.h"
 
 namespace sparseprune {
 
@@ -22,7 +22,7 @@ struct Assignment {
   std::vector<Layout> made;                // per value
   std::vector<Want> wanted;                // per step, its first input; lanes 0: any layout
   std::vector<std::vector<Want>> readers;  // per value
-  std::vector<Slice> slices;               // per value
+  std::vector<Subview> subviews;           // per value
 };
 
 // What is known before any layout is chosen.

@@ -60,20 +60,20 @@ int PlanBuilder::NewBuffer(const Layout& layout) {
   return static_cast<int>(buffers_.size()) - 1;
 }
 
-int PlanBuilder::NewBuffer(const Slice& slice) {
-  const Layout& layout = layouts_.made[slice.whole];
-  int& whole = wholes_[slice.whole];
+int PlanBuilder::NewBuffer(const Subview& subview) {
+  const Layout& layout = layouts_.made[subview.whole];
+  int& whole = wholes_[subview.whole];
   if (whole < 0) whole = NewBuffer(layout);
   const int64_t channel =
       layout.flat ? 4 * layout.height * layout.width : layout.ChannelStride() * VectorBytes(layout);
-  buffers_.push_back({buffers_[whole].memory, static_cast<size_t>(slice.first * channel)});
+  buffers_.push_back({buffers_[whole].memory, static_cast<size_t>(subview.first * channel)});
   return static_cast<int>(buffers_.size()) - 1;
 }
 
 int PlanBuilder::Make(ValueId value) {
   const Layout& layout = layouts_.made[value];
-  const Slice& slice = layouts_.slices[value];
-  const int buffer = slice.whole < 0 ? NewBuffer(layout) : NewBuffer(slice);
+  const Subview& subview = layouts_.subviews[value];
+  const int buffer = subview.whole < 0 ? NewBuffer(layout) : NewBuffer(subview);
   copies_[value].push_back({layout, 0, Source{buffer, -1}});
   return buffer;
 }

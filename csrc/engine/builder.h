@@ -45,7 +45,7 @@ class PlanBuilder {
 
   // A new buffer for `layout`, written by the next operation.
   int NewBuffer(const Layout& layout);
-  int NewBuffer(const Slice& slice);
+  int NewBuffer(const Subview& subview);
   int Make(ValueId value);  // ... holding `value` in the layout assigned to it
   // ... in place of a residual nobody reads afterwards: half the memory to bring to the caches.
   int MakeOver(const Step& step, size_t index, const Copy& input, const Copy& residual);
@@ -71,7 +71,7 @@ class PlanBuilder {
   std::vector<std::vector<Copy>> copies_;  // per value; the first is the one its step makes
   std::vector<Buffer> buffers_;
   std::vector<Lifetime> memories_;
-  std::vector<int> wholes_;  // per value: its memory where slices of it are written, or -1
+  std::vector<int> wholes_;  // per value: its memory where subviews of it are written, or -1
 };
 
 }  // namespace sparseprune

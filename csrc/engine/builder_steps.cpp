@@ -112,16 +112,16 @@ void PlanBuilder::AddSoftmax(const Step& step, size_t index) {
        {input.source}, buffer);
 }
 
-// Most inputs were written into their slices when they were made.
+// Most inputs were written into their subviews when they were made.
 void PlanBuilder::AddConcat(const Step& step) {
-  Slice slice = layouts_.slices[step.output];
+  Subview subview = layouts_.subviews[step.output];
   for (ValueId id : step.node->inputs) {
     Layout layout = layouts_.made[step.output];
     layout.channels = layouts_.made[id].channels;
-    const Slice& own = layouts_.slices[id];
-    if (own.whole != slice.whole || own.first != slice.first)
-      CopyInto(id, layout, NewBuffer(slice));
-    slice.first += layout.channels;
+    const Subview& own = layouts_.subviews[id];
+    if (own.whole != subview.whole || own.first != subview.first)
+      CopyInto(id, layout, NewBuffer(subview));
+    subview.first += layout.channels;
   }
   Make(step.output);
 }

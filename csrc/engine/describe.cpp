@@ -93,18 +93,13 @@ void AddTiles(const ConvShape& shape, const KernelTable& kernels, const Tuning& 
 }
 
 void AddWeights(const Node& node, LayerReport& report) {
-  const WeightMatrix matrix = MatrixOf(node);
-  const double weights = static_cast<double>(matrix.rows * matrix.taps);
-  report.density = static_cast<double>(CountKept(matrix)) / weights;
+  report.density =
+      static_cast<double>(node.weight.kept()) / static_cast<double>(node.weight.size());
   report.block_rows = 1;
 }
 
 // What a layer for one vector reads of its weights, each of them once: values and offsets.
-double VectorBytes(const Node& node) { return 6 * static_cast<double>(CountKept(MatrixOf(node))); }
-
-bool IsFor(const ConvShape& shape, const Node& node) {
-  return shape.in_channels == node.in_channels && shape.out_channels == node.out_channels;
-}
+double WeightBytes(const Node& node) { return 6 * static_cast<double>(node.weight.kept()); }
 
 }  // namespace
 
@@ -114,7 +109,7 @@ std::vector<LayerReport> Describe(const Graph& graph, const std::vector<Shape>& 
   const BatchPlan batch = PlanBatch(graph, shapes, BatchOf(inputs), kernels.lanes);
   const Mode mode = batch.many_images > batch.single_images ? batch.many : Mode{};
   const Plan plan(graph, shapes, mode, kernels, tuning);
-  std::vector<const ConvShape*> tiled;  // of the layers that have tiles, in order
+  std::vector<const ConvShape*> tiled;  // of convolutions, and linear layers with images in lanes
   for (const OperationPtr& operation : plan.operations())
     if (operation->conv_shape() != nullptr) tiled.push_back(operation->conv_shape());
   size_t next = 0;
@@ -127,12 +122,11 @@ std::vector<LayerReport> Describe(const Graph& graph, const std::vector<Shape>& 
     report.output = shapes[step.output];
     report.images = mode.Images(kernels.lanes);
     if (step.op != Op::kConv && step.op != Op::kLinear) continue;
-    const bool has_tiles = next < tiled.size() && IsFor(*tiled[next], *step.node);
     AddWeights(*step.node, report);
-    if (has_tiles)
+    if (step.op == Op::kConv || mode.images_in_lanes)
       AddTiles(*tiled[next++], kernels, tuning, report);
     else
-      report.bounds = {{"L3", VectorBytes(*step.node) / kL3Bytes}};
+      report.bounds = {{"L3", WeightBytes(*step.node) / kL3Bytes}};
   }
   return reports;
 }

@@ -18,7 +18,7 @@ class Gemv final : public Operation {
         activation_(step.activation) {
     const WeightMatrix matrix = MatrixOf(*step.node);
     slices_ = std::make_unique<Slices>(matrix, BiasOf(*step.node), kernels);
-    work_ = CountKept(matrix);
+    work_ = step.node->weight.kept();
     parts_ = slices_->Cut(std::max<int64_t>(work_ / kTaskWork, 1));
     while (GemvKernel kernel = kernels.gemv(slices_->format(), most() + 1))
       kernels_.push_back(kernel);

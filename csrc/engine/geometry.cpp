@@ -8,8 +8,8 @@ namespace {
 
 // How far the last output of a tile reads past the tile.
 int64_t Overhang(const Window& w, int axis, int64_t output_tile, int64_t input_tile) {
-  const int64_t last = (output_tile - 1) * w.stride[axis] + (w.kernel[axis] - 1) * w.dilation[axis];
-  return std::max<int64_t>(0, last - w.pad_begin[axis] + 1 - input_tile);
+  const int64_t read = (output_tile - 1) * w.stride[axis] + w.Reach(axis);
+  return std::max<int64_t>(0, read - w.pad_begin[axis] - input_tile);
 }
 
 }  // namespace

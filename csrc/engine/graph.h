@@ -56,6 +56,9 @@ enum class Resize {
 struct Window {
   std::array<int64_t, 2> kernel{1, 1}, stride{1, 1}, dilation{1, 1};
   std::array<int64_t, 2> pad_begin{0, 0}, pad_end{0, 0};  // {top, left}, {bottom, right}
+
+  // Positions from its first to its last along an axis, gaps included.
+  int64_t Reach(int axis) const { return (kernel[axis] - 1) * dilation[axis] + 1; }
 };
 
 struct Node {

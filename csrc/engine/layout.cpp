@@ -41,17 +41,16 @@ int64_t Layout::ChannelFloats() const {
 int64_t Layout::FloatIndex(int64_t y, int64_t x) const {
   if (!Inside(y, x)) return -1;
   if (flat) return (y * width + x) * (channels_last ? channels : 1);
-  const int64_t vector = Origin() + y % tile_h * RowStride() + x % tile_w;
-  return vector * lanes + y / tile_h * grid.x + x / tile_w;
+  return VectorIndex(y % tile_h, x % tile_w) * lanes + y / tile_h * grid.x + x / tile_w;
 }
 
 std::vector<int32_t> Layout::Mask() const {
   std::vector<int32_t> mask;
   if (!HasPadding()) return mask;
-  for (int64_t y = 0; y < tile_h; ++y)
-    for (int64_t x = 0; x < tile_w; ++x)
-      for (int64_t lane = 0; lane < lanes; ++lane)
-        mask.push_back(Inside(MapY(y, lane), MapX(x, lane)) ? -1 : 0);
+  ForEachPosition({}, [&](int64_t y, int64_t x) {
+    for (int64_t lane = 0; lane < lanes; ++lane)
+      mask.push_back(Inside(MapY(y, lane), MapX(x, lane)) ? -1 : 0);
+  });
   return mask;
 }
 

@@ -39,7 +39,17 @@ struct Layout {
   int64_t RowStride() const { return halo.left + tile_w + halo.right; }
   // Odd, so that channels do not compete for the same cache sets.
   int64_t ChannelStride() const { return (Rows() * RowStride()) | 1; }
-  int64_t Origin() const { return halo.top * RowStride() + halo.left; }
+  int64_t Origin() const { return VectorIndex(0, 0); }
+  // Of tile position (y, x), which may lie in the halo: vectors from the start of its channel.
+  int64_t VectorIndex(int64_t y, int64_t x) const {
+    return (halo.top + y) * RowStride() + halo.left + x;
+  }
+  // Calls visit(y, x) for the positions of the tile and of `reach` around it, row by row.
+  template <typename Visit>
+  void ForEachPosition(const Halo& reach, const Visit& visit) const {
+    for (int64_t y = -reach.top; y < tile_h + reach.bottom; ++y)
+      for (int64_t x = -reach.left; x < tile_w + reach.right; ++x) visit(y, x);
+  }
   int64_t Bytes() const;  // throws InvalidGraph when it cannot be addressed
   bool LanesAreImages() const { return grid.y * grid.x == 1 && lanes > 1; }
   bool SameTiles(const Layout& other) const;

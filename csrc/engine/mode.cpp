@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "engine/arithmetic.h"
-#include "engine/conv.h"
 #include "engine/shapes.h"
 
 namespace sparseprune {
@@ -54,7 +53,7 @@ Speeds SpeedsOf(int64_t lanes) {
   return {{1.2, 0.45, 1}, {0.43, 0.9, 1}};
 }
 
-// Above this share of weights kept, panels of whole columns beat windows (engine/slices.cpp).
+// Above this share of weights kept, panels of whole columns beat windows (engine/sliced_rows.cpp).
 constexpr double kDense = 0.5;
 
 // What the linear layers of a network of vectors take.
@@ -64,9 +63,8 @@ class VectorCycles {
     const Speeds speeds = SpeedsOf(lanes);
     for (const Node& node : graph.nodes) {
       if (node.op != Op::kLinear) continue;
-      const WeightMatrix matrix = MatrixOf(node);
-      const double kept = static_cast<double>(CountKept(matrix));
-      const double all = static_cast<double>(matrix.rows) * static_cast<double>(matrix.taps);
+      const double kept = static_cast<double>(node.weight.kept());
+      const double all = static_cast<double>(node.weight.size());
       const bool dense = kept > kDense * all;
       const Speed& speed = dense ? speeds.dense : speeds.sparse;
       const double weights = dense ? all : kept;

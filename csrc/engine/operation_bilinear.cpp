@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "engine/resize.h"
+#include "engine/tables.h"
 
 namespace sparseprune {
 namespace {
@@ -34,8 +35,6 @@ Blended Clamped(Resize mode, int64_t position, int64_t from, int64_t to) {
   return Around(std::clamp(Centre(mode, position, from, to), 0.0, last));
 }
 
-int32_t Narrow(int64_t value) { return static_cast<int32_t>(value); }
-
 // Every lane blends vectors of its own: images in lanes, or tiles with the positions around them.
 class BilinearInLanes final : public Resized {
  public:
@@ -60,7 +59,7 @@ class BilinearInLanes final : public Resized {
   void Add(const Blended& y, const Blended& x) {
     for (int i = 0; i < 2; ++i)
       for (int j = 0; j < 2; ++j) {
-        vectors_.push_back(Narrow(input_.Origin() + y.at[i] * input_.RowStride() + x.at[j]));
+        vectors_.push_back(Narrow(input_.VectorIndex(y.at[i], x.at[j])));
         weights_.push_back(static_cast<float>(y.weight[i] * x.weight[j]));
       }
   }

@@ -27,11 +27,11 @@ class Pool final : public Operation {
 
   void MaskWith(std::vector<int32_t> mask) {
     mask_ = std::move(mask);
-    if (!mask_.empty()) task_.mask = reinterpret_cast<const char*>(mask_.data());
+    task_.mask = MaskData(mask_);
   }
   void ScaleWith(std::vector<float> factors) {
     factors_ = std::move(factors);
-    task_.factors = reinterpret_cast<const char*>(factors_.data());
+    task_.factors = factors_.data();
   }
 
   void Run(const Frame& frame) const noexcept override {
@@ -63,15 +63,15 @@ int64_t WindowSize(const Window& w, int axis, int64_t at, int64_t extent) {
 std::vector<float> Factors(const Window& w, bool count_padding, const Layout& input,
                            const Layout& output) {
   std::vector<float> factors;
-  for (int64_t y = 0; y < output.tile_h; ++y)
-    for (int64_t x = 0; x < output.tile_w; ++x)
-      for (int64_t lane = 0; lane < output.lanes; ++lane) {
-        const int64_t row = output.MapY(y, lane), col = output.MapX(x, lane);
-        int64_t size = w.kernel[0] * w.kernel[1];
-        if (!count_padding)
-          size = WindowSize(w, 0, row, input.height) * WindowSize(w, 1, col, input.width);
-        factors.push_back(output.Inside(row, col) ? 1 / static_cast<float>(size) : 0.0f);
-      }
+  output.ForEachPosition({}, [&](int64_t y, int64_t x) {
+    for (int64_t lane = 0; lane < output.lanes; ++lane) {
+      const int64_t row = output.MapY(y, lane), col = output.MapX(x, lane);
+      int64_t size = w.kernel[0] * w.kernel[1];
+      if (!count_padding)
+        size = WindowSize(w, 0, row, input.height) * WindowSize(w, 1, col, input.width);
+      factors.push_back(output.Inside(row, col) ? 1 / static_cast<float>(size) : 0.0f);
+    }
+  });
   return factors;
 }
 

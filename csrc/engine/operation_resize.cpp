@@ -1,13 +1,12 @@
 #include "engine/resize.h"
 
 #include "engine/channels.h"
+#include "engine/tables.h"
 
 namespace sparseprune {
 namespace {
 
 int64_t NearestSource(int64_t position, int64_t from, int64_t to) { return position * from / to; }
-
-int32_t Narrow(int64_t value) { return static_cast<int32_t>(value); }
 
 // Can every lane make its part of the output of its own part of the input?
 bool StaysInLanes(const Layout& input, const Layout& output) {
@@ -22,9 +21,8 @@ class NearestInLanes final : public Resized {
                  int buffer)
       : Resized(kernels, input, from, output, buffer), same_(to_.size(), 0) {
     ForEachPosition([&](int64_t y, int64_t x) {
-      vectors_.push_back(Narrow(input.Origin() +
-                                NearestSource(y, input.tile_h, output.tile_h) * input.RowStride() +
-                                NearestSource(x, input.tile_w, output.tile_w)));
+      vectors_.push_back(Narrow(input.VectorIndex(NearestSource(y, input.tile_h, output.tile_h),
+                                                  NearestSource(x, input.tile_w, output.tile_w))));
     });
     for (int64_t lane = 0; lane < output.lanes; ++lane) order_.push_back(Narrow(lane));
     order_.resize(static_cast<size_t>(2 * output.lanes), -1);
@@ -77,9 +75,7 @@ Resized::Resized(const KernelTable& kernels, const Layout& input, Source from, c
       from_(from),
       buffer_(buffer),
       with_halo_(with_halo) {
-  ForEachPosition([&](int64_t y, int64_t x) {
-    to_.push_back(Narrow(output.Origin() + y * output.RowStride() + x));
-  });
+  ForEachPosition([&](int64_t y, int64_t x) { to_.push_back(Narrow(output.VectorIndex(y, x))); });
 }
 
 void Resized::Run(const Frame& frame) const noexcept {

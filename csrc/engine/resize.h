@@ -19,9 +19,7 @@ class Resized : public Operation {
   // Of the tiles in the order they are written: y and x of the first lane.
   template <typename Visit>
   void ForEachPosition(const Visit& visit) const {
-    const Halo halo = with_halo_ ? output_.halo : Halo{};
-    for (int64_t y = -halo.top; y < output_.tile_h + halo.bottom; ++y)
-      for (int64_t x = -halo.left; x < output_.tile_w + halo.right; ++x) visit(y, x);
+    output_.ForEachPosition(with_halo_ ? output_.halo : Halo{}, visit);
   }
 
   const KernelTable& kernels_;

@@ -24,8 +24,8 @@ void AddMasks(RunTable& table, int64_t lanes, const Inside& inside) {
   }
 }
 
-int64_t Vector(const Layout& tiled, int64_t channel, int64_t y, int64_t x) {
-  return channel * tiled.ChannelStride() + tiled.Origin() + y * tiled.RowStride() + x;
+int32_t VectorAt(const Layout& tiled, int64_t channel, int64_t y, int64_t x) {
+  return Narrow(channel * tiled.ChannelStride() + tiled.VectorIndex(y, x));
 }
 
 }  // namespace
@@ -59,7 +59,7 @@ RunTable RunsOfMap(const Layout& plain, const Layout& tiled, const Halo& reach) 
     table.lane_floats.push_back(
         (tiled.MapY(-reach.top, lane) * plain.width + tiled.MapX(-reach.left, lane)) * depth);
   for (int64_t k = 0; k < columns; ++k)
-    table.to.push_back(Narrow(Vector(tiled, k % depth, -reach.top, k / depth - reach.left)));
+    table.to.push_back(VectorAt(tiled, k % depth, -reach.top, k / depth - reach.left));
   for (int64_t y = -reach.top; y < tiled.tile_h + reach.bottom; ++y) {
     uint32_t lanes = 0;
     for (int64_t lane = 0; lane < tiled.lanes; ++lane)
@@ -83,13 +83,12 @@ RunTable RunsOfImages(const Layout& plain, const Layout& tiled, const Halo& reac
   for (int64_t i = 0; i < image; ++i) {
     const int64_t channel = plain.channels_last ? i % plain.channels : i / area;
     const int64_t position = plain.channels_last ? i / plain.channels : i % area;
-    table.to.push_back(
-        Narrow(Vector(tiled, channel, position / plain.width, position % plain.width)));
+    table.to.push_back(VectorAt(tiled, channel, position / plain.width, position % plain.width));
   }
   for (int64_t channel = 0; reach.Any() && channel < tiled.channels; ++channel)
-    for (int64_t y = -reach.top; y < tiled.tile_h + reach.bottom; ++y)
-      for (int64_t x = -reach.left; x < tiled.tile_w + reach.right; ++x)
-        if (!plain.Inside(y, x)) table.to.push_back(Narrow(Vector(tiled, channel, y, x)));
+    tiled.ForEachPosition(reach, [&](int64_t y, int64_t x) {
+      if (!plain.Inside(y, x)) table.to.push_back(VectorAt(tiled, channel, y, x));
+    });
   AddMasks(table, tiled.lanes, [&](int64_t k, int64_t) { return k < image; });
   return table;
 }

@@ -22,7 +22,7 @@ void ExpectRank(const Node& node, const Shape& shape, size_t rank, const char* l
 int64_t OutputExtent(const Node& node, const Shape& input, int axis) {
   const Window& w = node.window;
   const int64_t padded = input[2 + axis] + w.pad_begin[axis] + w.pad_end[axis];
-  const int64_t reach = (w.kernel[axis] - 1) * w.dilation[axis] + 1;
+  const int64_t reach = w.Reach(axis);
   if (reach > padded)
     Fail(node, "its window reaches over " + std::to_string(reach) + " positions, but input " +
                    ToString(input) + " has " + std::to_string(padded) + " with padding");

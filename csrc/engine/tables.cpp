@@ -4,19 +4,11 @@
 #include <limits>
 #include <map>
 
+#include "engine/arithmetic.h"
 #include "engine/shapes.h"
 
 namespace sparseprune {
 namespace {
-
-int64_t FloorDiv(int64_t a, int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
-
-template <typename Visit>
-void ForEachPosition(const Layout& layout, const Visit& visit) {
-  const Halo& h = layout.halo;
-  for (int64_t y = -h.top; y < layout.tile_h + h.bottom; ++y)
-    for (int64_t x = -h.left; x < layout.tile_w + h.right; ++x) visit(y, x);
-}
 
 // For every lane, which lane owns what it sees at (y, x): indices, then masks.
 std::vector<int32_t> Permutation(const Layout& layout, int64_t y, int64_t x) {
@@ -96,10 +88,10 @@ void MergeToPlain(const Layout& from, const Layout& to, int64_t lanes, Merger& m
 
 void MergeToLanes(const Layout& from, const Layout& to, Merger& merger) {
   std::vector<int64_t> floats(to.lanes);
-  ForEachPosition(to, [&](int64_t y, int64_t x) {
+  to.ForEachPosition(to.halo, [&](int64_t y, int64_t x) {
     for (int64_t lane = 0; lane < to.lanes; ++lane)
       floats[lane] = from.FloatIndex(to.MapY(y, lane) * to.step.y, to.MapX(x, lane) * to.step.x);
-    merger.Add((to.Origin() + y * to.RowStride() + x) * to.lanes, floats);
+    merger.Add(to.VectorIndex(y, x) * to.lanes, floats);
   });
 }
 
@@ -114,15 +106,15 @@ int32_t Narrow(int64_t value) {
 ShuffleTable HaloTable(const Layout& layout) {
   ShuffleTable table;
   Orders orders(table.permutations);
-  ForEachPosition(layout, [&](int64_t y, int64_t x) {
+  layout.ForEachPosition(layout.halo, [&](int64_t y, int64_t x) {
     if (y >= 0 && y < layout.tile_h && x >= 0 && x < layout.tile_w) return;
     const std::vector<int32_t> order = Permutation(layout, y, x);
     const bool any = std::find(order.begin() + layout.lanes, order.end(), -1) != order.end();
     table.permutation.push_back(any ? orders.Find(order) : -1);
     const int64_t row = y - FloorDiv(y, layout.tile_h) * layout.tile_h;
     const int64_t col = x - FloorDiv(x, layout.tile_w) * layout.tile_w;
-    table.from.push_back(Narrow(layout.Origin() + row * layout.RowStride() + col));
-    table.to.push_back(Narrow(layout.Origin() + y * layout.RowStride() + x));
+    table.from.push_back(Narrow(layout.VectorIndex(row, col)));
+    table.to.push_back(Narrow(layout.VectorIndex(y, x)));
   });
   return table;
 }
@@ -131,10 +123,10 @@ ShuffleTable CopyTable(const Layout& from, const Layout& to) {
   ShuffleTable table;
   for (int64_t lane = 0; lane < to.lanes; ++lane) table.permutations.push_back(Narrow(lane));
   table.permutations.insert(table.permutations.end(), to.lanes, -1);
-  ForEachPosition(to, [&](int64_t y, int64_t x) {
+  to.ForEachPosition(to.halo, [&](int64_t y, int64_t x) {
     const bool inside = to.Inside(y, x);
-    table.from.push_back(Narrow(inside ? from.Origin() + y * from.RowStride() + x : 0));
-    table.to.push_back(Narrow(to.Origin() + y * to.RowStride() + x));
+    table.from.push_back(Narrow(inside ? from.VectorIndex(y, x) : 0));
+    table.to.push_back(Narrow(to.VectorIndex(y, x)));
     table.permutation.push_back(inside ? 0 : -1);
   });
   return table;

@@ -41,29 +41,21 @@ void Elementwise(const ElementwiseTask& t) {
 
 // `count` values, at most one vector.
 template <Activation A>
-SP_INLINE void ElementwiseSome(const ElementwiseFlatTask& t, int64_t first, size_t count) {
-  const size_t bytes = count * sizeof(float);
-  Vec v = {}, other = {};
-  __builtin_memcpy(&v, t.a + first, bytes);
-  if (t.b != nullptr) {
-    __builtin_memcpy(&other, t.b + first, bytes);
-    v += other;
-  }
-  if (t.scale != nullptr) {
-    Vec scale = {}, shift = {};
-    __builtin_memcpy(&scale, t.scale + first, bytes);
-    __builtin_memcpy(&shift, t.shift + first, bytes);
-    v = v * scale + shift;
-  }
-  v = Apply<A>(v);
-  __builtin_memcpy(t.output + first, &v, bytes);
+SP_INLINE void ElementwiseSome(const ElementwiseFlatTask& t, int64_t first, int64_t count) {
+  const auto load = [&](const float* from) __attribute__((always_inline)) {
+    return LoadSome(from + first, count, Vec{});
+  };
+  Vec v = load(t.a);
+  if (t.b != nullptr) v += load(t.b);
+  if (t.scale != nullptr) v = v * load(t.scale) + load(t.shift);
+  StoreSome(t.output + first, Apply<A>(v), count);
 }
 
 template <Activation A>
 void ElementwiseFlatWith(const ElementwiseFlatTask& t) {
   int64_t i = 0;
   for (; i + kLanes <= t.count; i += kLanes) ElementwiseSome<A>(t, i, kLanes);
-  if (i < t.count) ElementwiseSome<A>(t, i, static_cast<size_t>(t.count - i));
+  if (i < t.count) ElementwiseSome<A>(t, i, t.count - i);
 }
 
 void ElementwiseFlat(const ElementwiseFlatTask& t) {

@@ -44,7 +44,7 @@ __attribute__((noinline)) void GemvWindows(const GemvTask& t) {
       SP_UNROLL for (int v = 0; v < T; ++v) {
         const InputWindow window = LoadWindow(t.inputs[v] + *first);
         SP_UNROLL for (int s = 0; s < kWindowSlots; ++s) {
-          const Vec x = Pick(window, at[s]);
+          const Vec x = LookUp(window, at[s]);
           SP_UNROLL for (int r = 0; r < H; ++r) sums[v][r][s % C] =
               AddKept(sums[v][r][s % C], Load(weight + (s * H + r) * kLanes), x, kept[s * H + r]);
         }

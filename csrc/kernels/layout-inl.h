@@ -2,18 +2,18 @@
 
 // Lanes of `x` in the order `from` where `keep` is set, `v` elsewhere.
 #if SP_LANES == 16
-struct KeptLanes {
+struct LaneMask {
   __mmask16 lanes;
-  explicit SP_INLINE KeptLanes(IntVec keep)
+  explicit SP_INLINE LaneMask(IntVec keep)
       : lanes(_mm512_movepi32_mask(reinterpret_cast<__m512i>(keep))) {}
   SP_INLINE Vec Take(Vec v, Vec x, IntVec from) const {
     return _mm512_mask_permutexvar_ps(v, lanes, reinterpret_cast<__m512i>(from), x);
   }
 };
 #else
-struct KeptLanes {
+struct LaneMask {
   IntVec lanes;
-  explicit SP_INLINE KeptLanes(IntVec keep) : lanes(keep) {}
+  explicit SP_INLINE LaneMask(IntVec keep) : lanes(keep) {}
   SP_INLINE Vec Take(Vec v, Vec x, IntVec from) const { return lanes ? Permute(x, from) : v; }
 };
 #endif
@@ -28,10 +28,8 @@ SP_INLINE void MergeOne(const MergeTask& t, int64_t v, int64_t channel) {
   for (int32_t p = t.first[v]; p < t.first[v + 1]; ++p) {
     const MergePart part = t.parts[p];
     const int32_t* order = t.orders + part.order * 2 * kLanes;
-    IntVec from, keep;
-    __builtin_memcpy(&from, order, sizeof from);
-    __builtin_memcpy(&keep, order + kLanes, sizeof keep);
-    const KeptLanes kept(keep);
+    const IntVec from = Load(order);
+    const LaneMask kept(Load(order + kLanes));
     SP_UNROLL for (int b = 0; b < B; ++b) made[b] =
         kept.Take(made[b], Load(in + b * t.input_channel_floats + part.from), from);
   }
@@ -60,9 +58,7 @@ SP_INLINE void ShuffleOne(const ShuffleTask& t, int64_t v, int64_t first, int64_
     return;
   }
   const int32_t* order = t.permutations + t.permutation[v] * 2 * kLanes;
-  IntVec from, keep;
-  __builtin_memcpy(&from, order, sizeof from);
-  __builtin_memcpy(&keep, order + kLanes, sizeof keep);
+  const IntVec from = Load(order), keep = Load(order + kLanes);
   for (int64_t c = 0; c < channels; ++c)
     At(out + c * out_bytes, 0) = And(Permute(At(in + c * in_bytes, 0), from), keep);
 }

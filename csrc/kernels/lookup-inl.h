@@ -1,4 +1,4 @@
-// A window of inputs from which every lane picks one by its index.
+// A window of inputs in which every lane looks one up by its index.
 //
 // AVX-512 and AVX2 hold the window in four registers and permute: a gather from memory takes 1.3
 // cycles a lane (measured), the permutations and blends of 16 lanes about three together. Other
@@ -32,7 +32,7 @@ SP_INLINE IntVec LoadIndex(const uint8_t* from) {
   return reinterpret_cast<IntVec>(
       _mm512_maskz_cvtepu8_epi32(0xffff, _mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
 }
-SP_INLINE Vec Pick(const InputWindow& window, IntVec index) {
+SP_INLINE Vec LookUp(const InputWindow& window, IntVec index) {
   const __m512i at = reinterpret_cast<__m512i>(index);
   const __m512 low = _mm512_permutex2var_ps(window.part[0], at, window.part[1]);
   const __m512 high = _mm512_permutex2var_ps(window.part[2], at, window.part[3]);
@@ -47,7 +47,7 @@ SP_INLINE IntVec LoadIndex(const uint8_t* from) {
   return reinterpret_cast<IntVec>(
       _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
 }
-SP_INLINE Vec Pick(const InputWindow& window, IntVec index) {
+SP_INLINE Vec LookUp(const InputWindow& window, IntVec index) {
   const __m256 odd = reinterpret_cast<__m256>(index << 28),
                high = reinterpret_cast<__m256>(index << 27);
   Vec part[4];
@@ -59,7 +59,7 @@ SP_INLINE Vec Pick(const InputWindow& window, IntVec index) {
 SP_INLINE IntVec LoadIndex(const uint8_t* from) {
   return IntVec{from[0], from[1], from[2], from[3]};
 }
-SP_INLINE Vec Pick(const InputWindow& window, IntVec index) {
+SP_INLINE Vec LookUp(const InputWindow& window, IntVec index) {
   return Vec{window.first[index[0]], window.first[index[1]], window.first[index[2]],
              window.first[index[3]]};
 }

@@ -3,21 +3,8 @@
 // Columns held at once: 4 KB at most, so that they stay in L1 beside the rows they come from.
 constexpr int64_t kColumns = 64;
 
-// Every NaN stays: x86's maximum of (a, b) is b if either is one, so only a NaN in `best` needs
-// care. Compilers make twice the instructions of the plain choice below.
-struct MaxOrNan {
-  static SP_INLINE Vec Join(Vec best, Vec v) {
-#if SP_LANES == 16
-    const __mmask16 number = _mm512_cmp_ps_mask(best, best, _CMP_ORD_Q);
-    return _mm512_mask_max_ps(best, number, best, v);
-#elif SP_LANES == 8
-    const Vec number = _mm256_cmp_ps(best, best, _CMP_ORD_Q);
-    return _mm256_blendv_ps(best, _mm256_max_ps(best, v), number);
-#else
-    const Vec larger = best > v ? best : v;
-    return best == best ? larger : best;
-#endif
-  }
+struct Greatest {
+  static SP_INLINE Vec Join(Vec best, Vec v) { return MaxOrNan(best, v); }
 };
 
 struct Sum {
@@ -70,7 +57,7 @@ SP_INLINE void Pool(const PoolTask& t, const Finish& finish) {
 }
 
 void MaxPool(const PoolTask& t) {
-  Pool<MaxOrNan>(t, [&t](char* row, int64_t first) __attribute__((always_inline)) {
+  Pool<Greatest>(t, [&t](char* row, int64_t first) __attribute__((always_inline)) {
     if (t.mask == nullptr) return;
     for (int64_t x = 0; x < t.region.cols; ++x)
       At(row, x) = Masked(At(row, x), t.mask + (first + x) * kVectorBytes);
@@ -81,8 +68,7 @@ void MaxPool(const PoolTask& t) {
 void AveragePool(const PoolTask& t) {
   Pool<Sum>(t, [&t](char* row, int64_t first) __attribute__((always_inline)) {
     for (int64_t x = 0; x < t.region.cols; ++x) {
-      Vec factors;
-      __builtin_memcpy(&factors, t.factors + (first + x) * kVectorBytes, sizeof factors);
+      const Vec factors = Load(t.factors + (first + x) * kLanes);
       At(row, x) = And(At(row, x) * factors, factors != Vec{});
     }
   });

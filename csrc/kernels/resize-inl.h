@@ -4,11 +4,8 @@ void Pick(const PickTask& t) {
   for (int64_t c = 0; c < t.channels; ++c) {
     const float* from = t.input + c * t.input_channel_floats;
     char* to = t.output + c * t.output_channel_stride * kVectorBytes;
-    for (int64_t v = 0; v < t.count; ++v) {
-      IntVec index;
-      __builtin_memcpy(&index, t.index + v * kLanes, sizeof index);
-      At(to, t.to[v]) = Gather(from, index, Vec{});
-    }
+    for (int64_t v = 0; v < t.count; ++v)
+      At(to, t.to[v]) = Gather(from, Load(t.index + v * kLanes), Vec{});
   }
 }
 
@@ -33,11 +30,8 @@ void BlendGathered(const BlendTask& t) {
     for (int64_t v = 0; v < t.count; ++v) {
       Vec sum = {};
       SP_UNROLL for (int i = 0; i < 4; ++i) {
-        IntVec index;
-        Vec weights;
-        __builtin_memcpy(&index, t.from + (4 * v + i) * kLanes, sizeof index);
-        __builtin_memcpy(&weights, t.weights + (4 * v + i) * kLanes, sizeof weights);
-        sum += weights * Gather(from, index, Vec{});
+        const int64_t at = (4 * v + i) * kLanes;
+        sum += Load(t.weights + at) * Gather(from, Load(t.from + at), Vec{});
       }
       At(to, t.to[v]) = sum;
     }

@@ -22,6 +22,20 @@ SP_INLINE Vec Load(const float* from) {
   return v;
 }
 SP_INLINE void Store(float* to, Vec v) { __builtin_memcpy(to, &v, sizeof v); }
+SP_INLINE IntVec Load(const int32_t* from) {
+  IntVec v;
+  __builtin_memcpy(&v, from, sizeof v);
+  return v;
+}
+
+// The first `count` floats, at most a vector; the other lanes keep `rest`.
+SP_INLINE Vec LoadSome(const float* from, int64_t count, Vec rest) {
+  __builtin_memcpy(&rest, from, static_cast<size_t>(count) * sizeof(float));
+  return rest;
+}
+SP_INLINE void StoreSome(float* to, Vec v, int64_t count) {
+  __builtin_memcpy(to, &v, static_cast<size_t>(count) * sizeof(float));
+}
 
 // Minus, not plus: x + 0 is an operation (-0 + 0 is +0), x - 0 is the broadcast alone.
 SP_INLINE Vec Splat(float x) { return x - Vec{}; }
@@ -31,9 +45,20 @@ SP_INLINE Vec And(Vec x, IntVec mask) {
 }
 // Masks lie in std::vector<int32_t>, which does not align them to a vector.
 SP_INLINE Vec Masked(Vec x, const char* mask) {
-  IntVec lanes;
-  __builtin_memcpy(&lanes, mask, sizeof lanes);
-  return And(x, lanes);
+  return And(x, Load(reinterpret_cast<const int32_t*>(mask)));
+}
+
+// The greater of both, or a NaN if either is. x86's maximum of (a, b) is b if either is one, so
+// only a NaN in `a` needs care; compilers make twice the instructions of the plain choice below.
+SP_INLINE Vec MaxOrNan(Vec a, Vec b) {
+#if SP_LANES == 16
+  return _mm512_mask_max_ps(a, _mm512_cmp_ps_mask(a, a, _CMP_ORD_Q), a, b);
+#elif SP_LANES == 8
+  return _mm256_blendv_ps(a, _mm256_max_ps(a, b), _mm256_cmp_ps(a, a, _CMP_ORD_Q));
+#else
+  const Vec larger = a > b ? a : b;
+  return a == a ? larger : a;
+#endif
 }
 
 #if SP_LANES == 16

@@ -91,8 +91,8 @@ struct PoolTask {
   Region region;
   ConstMapView input;  // at the first tap of the first window
   MapView output;
-  const char* mask;     // max: null or rows x cols vectors
-  const char* factors;  // average: rows x cols vectors, 1 / window size; 0 outside the map
+  const char* mask;      // max: null or rows x cols vectors
+  const float* factors;  // average: rows x cols vectors, 1 / window size; 0 outside the map
   int64_t kernel[2], stride[2];
 };
 

@@ -5,7 +5,7 @@
 
 namespace sparseprune::ort {
 
-// One vertex per node, in the same order. // `lanes`: floats in one of our vectors.
+// One vertex per node, in the same order. `lanes`: floats in one of our vectors.
 std::vector<Vertex> Assess(const SourceGraph& source, int lanes);
 
 }  // namespace sparseprune::ort

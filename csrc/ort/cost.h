@@ -1,7 +1,8 @@
 // What a node may cost here and with the CPU provider, well enough to choose between the two.
 //
 // In cycles of one thread. Both sides are held against the same peak of multiply-adds, so their
-// ratio hardly depends on the CPU; constants were measured with AVX-512 and one load per cycle.
+// ratio hardly depends on the CPU. Constants were measured or fitted, as cost.cpp says, on a CPU
+// with AVX-512 and one load per cycle.
 #pragma once
 
 #include "ort/layer.h"

@@ -2,14 +2,14 @@
 
 #include <cstdlib>
 
+#include "engine/arithmetic.h"
+
 namespace sparseprune::ort {
 namespace {
 
 // No shape that can run has an offset this far from its base, and a window's reach added to it is
 // far from overflowing.
 constexpr int64_t kMostOffset = kMaxExtent * kMaxExtent;
-
-int64_t FloorDivide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
 // 1 of N x C x H x W, else the last.
 size_t ChannelAxis(const ExtentShape& shape) { return shape.size() == 4 ? 1 : shape.size() - 1; }
@@ -25,9 +25,9 @@ Extent ExtentTable::Named(const std::string& symbol) {
 Extent ExtentTable::Slide(const Extent& input, const Window& window, int axis) {
   if (std::abs(input.offset) > kMostOffset) return Unknown();
   const int64_t stride = window.stride[axis];
-  const int64_t reach = (window.kernel[axis] - 1) * window.dilation[axis] + 1;
-  const int64_t shift = input.offset + window.pad_begin[axis] + window.pad_end[axis] - reach;
-  const int64_t quotient = FloorDivide(shift, stride);
+  const int64_t shift =
+      input.offset + window.pad_begin[axis] + window.pad_end[axis] - window.Reach(axis);
+  const int64_t quotient = FloorDiv(shift, stride);
   if (stride == 1 || input.base == kNumber) return {input.base, quotient + 1};
   // floor((base + shift) / stride) = floor((base + remainder) / stride) + quotient
   const auto key = std::make_tuple(input.base, shift - quotient * stride, stride);

@@ -9,8 +9,9 @@
 namespace sparseprune::ort {
 namespace {
 
-// A caller whose every batch has another shape is not kept waiting for ever.
-constexpr size_t kMostTuned = 16;
+// Shapes that are tuned, and explained: a caller whose every batch has another shape is not kept
+// waiting for ever.
+constexpr size_t kMostShapes = 16;
 
 TensorView ReadInput(const Api& api, const abi::KernelContext* context, size_t slot,
                      const std::string& name) {
@@ -85,7 +86,7 @@ abi::Status* Kernel::RunGuarded(abi::KernelContext* context) noexcept {
 // While one thread tunes, others run with what there is.
 void Kernel::TuneOnce(const std::vector<TensorView>& inputs) {
   const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
-  if (!lock.owns_lock() || tuned_.size() == kMostTuned) return;
+  if (!lock.owns_lock() || tuned_.size() == kMostShapes) return;
   std::vector<Shape> shapes = ShapesOf(inputs);
   if (std::find(tuned_.begin(), tuned_.end(), shapes) != tuned_.end()) return;
   store_->Add(program_.Tune(shapes, tune_seconds_));
@@ -94,6 +95,7 @@ void Kernel::TuneOnce(const std::vector<TensorView>& inputs) {
 
 void Kernel::ExplainOnce(const std::vector<TensorView>& inputs) {
   const std::lock_guard<std::mutex> lock(mutex_);
+  if (explained_.size() == kMostShapes) return;
   std::vector<Shape> shapes = ShapesOf(inputs);
   if (std::find(explained_.begin(), explained_.end(), shapes) != explained_.end()) return;
   AppendPlan(explain_, program_.isa(), program_.Describe(shapes));

@@ -60,9 +60,8 @@ void ResolvePads(const NodeView& node, Window& window) {
 void ExpectFit(const std::vector<Axis>& axes, const Window& window) {
   for (int axis = 0; axis < 2; ++axis) {
     const int64_t extent = axes[2 + axis].extent;
-    const int64_t reach = (window.kernel[axis] - 1) * window.dilation[axis] + 1;
     const int64_t padded = extent + window.pad_begin[axis] + window.pad_end[axis];
-    Require(extent < 0 || padded >= reach, "its input is smaller than its window");
+    Require(extent < 0 || padded >= window.Reach(axis), "its input is smaller than its window");
   }
 }
 

@@ -34,8 +34,12 @@ class OnnxRunner:
         threads: int | None = 1,
         provider: str = "auto",
         name: str | None = None,
+        tune_seconds: float | None = None,
     ) -> None:
         """Load a model: a file, or the bytes of one.
+
+        ``tune_seconds`` is what the first call of each new shape may spend on finding faster tiles
+        (see ``onnxruntime.session``).
 
         Raises:
             InputError: the file is missing, damaged or unsupported, or is not a network from one
@@ -46,7 +50,9 @@ class OnnxRunner:
         self.threads = threads
         self.requested = provider
         source = model if isinstance(model, bytes) else Path(model)
-        self.session = onnxruntime.session(source, threads=threads, provider=provider)
+        self.session = onnxruntime.session(
+            source, threads=threads, provider=provider, tune_seconds=tune_seconds
+        )
         self.claimed = onnxruntime.assignment(self.session)
         self.provider = self._main_provider()
         self._input, sizes = self._signature()

@@ -16,7 +16,7 @@ def test_rows_of_a_case(built, tmp_path, monkeypatch):
         raise MissingError("not here")
 
     monkeypatch.setattr(suite, "PEERS", {**suite.PEERS, "absent": missing})
-    bench = Bench(Case(built.network, 2, 2, (Zeros(90), Zeros(90, 4))), built, 1, "best")
+    bench = Bench(Case(built.network, 2, 2, (Zeros(90), Zeros(90, 4))), built, 1, "best", 0)
     told = []
     rows = bench.rows(2, told.append)
     records.write(tmp_path / "rows.jsonl", rows)  # JSON, and finite
@@ -48,13 +48,13 @@ def test_a_wrong_answer_ends_the_run(built, monkeypatch):
         return Peer(lambda: peer.call() * 1.01, peer.facts)
 
     monkeypatch.setattr(suite, "PEERS", {"wrong": wrong})
-    bench = Bench(Case(built.network, 1, 1, ()), built, 1, "best")
+    bench = Bench(Case(built.network, 1, 1, ()), built, 1, "best", 0)
     with pytest.raises(GateError, match="tiny-b1, wrong 0: differs"):
         bench.rows(1, lambda text: None)
 
 
 def test_avx2_is_compared_with_what_can_be_kept_to_it(built):
-    bench = Bench(Case(built.network, 1, 1), built, 1, "avx2")
+    bench = Bench(Case(built.network, 1, 1), built, 1, "avx2", 0)
     assert bench.base().peer == "torch"
     named = {(one.peer, one.zeros) for one in bench.contestants()}
     assert ("openvino-f32", DENSE) in named

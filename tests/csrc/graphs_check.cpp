@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <exception>
 #include <fstream>
 #include <new>
 #include <stdexcept>
@@ -156,8 +157,7 @@ bool SameBits(const Results& a, const Results& b) {
 }
 
 // Samples one after another, again in a used workspace, then all from several threads at once.
-void CheckProgram(const Case& tested, const std::string& isa) {
-  const Program program(tested.graph, isa);
+void CheckProgram(const Case& tested, const Program& program) {
   std::vector<Results> alone;
   for (const Sample& sample : tested.samples) {
     alone.push_back(Run(program, sample, 1));
@@ -177,6 +177,21 @@ void CheckProgram(const Case& tested, const std::string& isa) {
   Expect(same, "runs at the same time disturb each other");
 }
 
+// While another thread tunes, answers change by rounding at most.
+void CheckTuning(const Case& tested, Program& program, double seconds) {
+  std::thread tuner([&] {
+    for (const Sample& sample : tested.samples) program.Tune({sample.shape}, seconds);
+  });
+  std::exception_ptr failure;
+  try {
+    for (const Sample& sample : tested.samples) CheckBounds(Run(program, sample, 2), sample);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  tuner.join();
+  if (failure != nullptr) std::rethrow_exception(failure);
+}
+
 }  // namespace
 
 // The engine aligns workspaces only; they are to hold NaN before they are written.
@@ -188,12 +203,18 @@ void* operator new(size_t bytes, std::align_val_t alignment) {
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t, std::align_val_t) noexcept { std::free(memory); }
 
-int main(int, char** argv) {
+// CASES [SECONDS]: a file of networks, and how long to tune each for every sample of it.
+int main(int argc, char** argv) {
+  const double seconds = argc > 2 ? std::atof(argv[2]) : 0;
   int index = 0;
   try {
     for (Reader file(argv[1]); !file.AtEnd(); ++index) {
       const Case tested = ReadCase(file);
-      for (const std::string& isa : AvailableIsas()) CheckProgram(tested, isa);
+      for (const std::string& isa : AvailableIsas()) {
+        Program program(tested.graph, isa);
+        CheckProgram(tested, program);
+        if (seconds > 0) CheckTuning(tested, program, seconds);
+      }
     }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "network %d: %s\n", index, error.what());

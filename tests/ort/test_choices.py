@@ -176,3 +176,15 @@ def test_explanations_that_cannot_be_written_are_an_error(networks, tmp_path):
         model, provider="sparseprune", min_sparsity=0, explain=path, options=plain_options()
     )
     assert onnxruntime.assignment(session)[0] == 0
+
+
+@pytest.mark.parametrize("extents", [(0, 9, 9), (2**30, 2**30, 2**30), ("N", 2**30, "W")])
+def test_sizes_without_sense_are_estimated_too(extents, networks, claims):
+    """No maps, or more floats than can be counted: whoever runs them will complain."""
+    net = networks.Network()
+    batch, height, width = extents
+    x = net.input("x", [batch, 4, height, width])
+    w = networks.sparse(np.random.default_rng(0), (4, 4, 1, 1), 0.8)
+    model = net.serialize(net.add("Flatten", net.add("Conv", x, w)))
+    assert claims(model) == (2, 2)
+    assert claims(model, min_sparsity=None)[1] == 2

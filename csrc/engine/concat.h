@@ -9,14 +9,14 @@
 namespace sparseprune {
 
 // Where a value lies among the channels of another, in the same layout but for their number.
-struct Slice {
+struct Subview {
   ValueId whole = -1;  // -1: it has memory of its own
   int64_t first = 0;   // channel
 };
 
 // Per value. `made` holds the layout of each; values of one whole get one halo, wide enough for
 // the readers of all.
-std::vector<Slice> PlaceSlices(const Graph& graph, const std::vector<Step>& steps,
-                               std::vector<Layout>& made);
+std::vector<Subview> PlaceSubviews(const Graph& graph, const std::vector<Step>& steps,
+                                   std::vector<Layout>& made);
 
 }  // namespace sparseprune
