@@ -53,8 +53,7 @@ def explain(
             session.run(None, feeds)
         except Exception as error:
             raise InputError(onnxruntime.cause(str(model), error)) from error
-        # Without a node left to run, as after folding constants, nothing was written.
-        text = lines.read_text(encoding="utf-8", errors="replace") if lines.exists() else ""
+        text = lines.read_text(encoding="utf-8", errors="replace")
     return {
         "inputs": {name: list(size) for name, size in sizes.items()},
         # Names may hold what `splitlines` takes for the end of a line.
