@@ -103,7 +103,7 @@ bool PlanBuilder::IsReadAfter(size_t index, ValueId value) const {
 }
 
 bool PlanBuilder::IsShared(ValueId value) const {
-  if (wholes_[value] >= 0 || layouts_.slices[value].whole >= 0) return true;
+  if (wholes_[value] >= 0 || layouts_.subviews[value].whole >= 0) return true;
   return std::any_of(steps_.begin(), steps_.end(), [value](const Step& step) {
     return step.op == Op::kFlatten && (step.input == value || step.output == value);
   });
