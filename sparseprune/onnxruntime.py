@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 PROVIDER = "SparsePruneExecutionProvider"
 OLDEST = (1, 23)  # the first ONNX Runtime whose plugin providers can compile subgraphs
+MOST_THREADS = 4096  # more is a mistake, and no memory for them is all that would be said
 
 _CPU = "CPUExecutionProvider"
 _FATAL = 4  # errors reach the caller as exceptions; on stderr they would be said twice
@@ -87,6 +88,7 @@ def session(
     ort = _onnxruntime()
     _check_arguments(model, threads, min_sparsity, provider)
     _check_tuning(tune_seconds, tuning_cache)
+    _check_files(tuning_file=tuning_file, explain=explain)
     options = _prepare(ort, options, threads)
     if provider != "cpu" and not _chosen(options):
         settings = {
@@ -161,8 +163,10 @@ def _check_arguments(model: object, threads: object, sparsity: object, provider:
         raise InputError(
             f"expected provider 'auto', 'cpu' or 'sparseprune', got {provider!r}; choose one"
         )
-    if threads is not None and (not isinstance(threads, int) or threads < 1):
-        raise InputError(f"expected a number of threads of at least 1, or None, got {threads!r}")
+    if threads is not None and not (isinstance(threads, int) and 1 <= threads <= MOST_THREADS):
+        raise InputError(
+            f"expected a number of threads from 1 to {MOST_THREADS}, or None, got {threads!r}"
+        )
     if sparsity is not None and not (isinstance(sparsity, int | float) and 0 <= sparsity <= 1):
         raise InputError(f"expected min_sparsity to be a number from 0 to 1, got {sparsity!r}")
     if isinstance(model, bytes):
@@ -180,6 +184,12 @@ def _check_tuning(seconds: object, cache: object) -> None:
         raise InputError(f"expected tune_seconds to be a number from 0 to 3600, got {seconds!r}")
     if cache not in (None, "on", "off", "refresh"):
         raise InputError(f"expected tuning_cache 'on', 'off' or 'refresh', got {cache!r}")
+
+
+def _check_files(**paths: object) -> None:
+    for name, path in paths.items():
+        if path is not None and not (isinstance(path, str | os.PathLike) and str(path)):
+            raise InputError(f"expected {name} to be a path or None, got {path!r}")
 
 
 def _prepare(ort: Any, options: Any, threads: int | None) -> Any:

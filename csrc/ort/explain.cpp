@@ -48,6 +48,8 @@ std::vector<Json> Listed(const std::vector<TileReport>& tiles) {
 
 }  // namespace
 
+void CheckExplanations(const std::string& path) { Append(path, ""); }
+
 void AppendDecisions(const std::string& path, const SourceGraph& source,
                      const std::vector<Vertex>& graph, const Partition& partition) {
   std::vector<int64_t> region_of(graph.size(), -1);

@@ -6,6 +6,10 @@
 
 namespace sparseprune::ort {
 
+// Throws Error if the file cannot be written. ONNX Runtime passes over what GetCapability throws,
+// so this is asked before.
+void CheckExplanations(const std::string& path);
+
 // Appends, in execution order, one line per node:
 //   {"event": "node", "name", "op", "region" (-1: the CPU provider's), "reason", "sparsity" (of
 //    layers), "ours", "theirs" (estimated cycles; null where unknown)}

@@ -38,6 +38,7 @@ void ReleaseKernels(abi::Ep*, abi::NodeComputeInfo** kernels, size_t count) {
 
 Provider::Provider(const Api& api, const Options& options)
     : abi::Ep{}, api_(api), options_(options), lanes_(LanesOf("")) {
+  if (!options_.explain.empty()) CheckExplanations(options_.explain);
   ort_version_supported = abi::kOldestVersion;
   abi::Ep::GetName = ort::GetName;
   abi::Ep::GetCapability = ort::GetCapability;

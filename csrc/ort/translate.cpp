@@ -94,6 +94,7 @@ class Builder {
       channels_last_[output] = Find(input);
     } else if (layer.alias || FoldShift(layer)) {
       ids_[output] = Find(input);
+      shared_.insert(ids_[output]);
     } else {
       AddComputing(layer, source_node.title);
     }
@@ -131,6 +132,7 @@ class Builder {
     if (!IsShift(layer) || readers_[layer.inputs[0]] != 1 || outputs_.count(value.name) != 0)
       return false;
     const ValueId id = Find(value.name);
+    if (shared_.count(id) != 0) return false;
     for (Node& node : result_.graph.nodes) {
       if (node.output != id || node.op != Op::kLinear || !node.bias.empty()) continue;
       if (layer.shift.size() != static_cast<size_t>(node.out_channels)) continue;
@@ -166,6 +168,7 @@ class Builder {
   std::unordered_set<std::string> outputs_;
   std::unordered_map<std::string, size_t> slots_;  // of the region's inputs
   std::unordered_map<std::string, ValueId> ids_;
+  std::unordered_set<ValueId> shared_;  // by several names: `readers_` counts those of one
   std::unordered_map<std::string, ValueId> channels_last_;  // what leaves transposed
 };
 

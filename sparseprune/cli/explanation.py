@@ -99,7 +99,8 @@ def _whole(found: dict[str, Any], left: int) -> str:
 
 
 def _name(title: str) -> str:
-    """The name in "Conv 'name'"; the end of a long one."""
+    """The name in "Conv 'name'"; the end of a long one, and nothing that moves the cursor."""
     _, quote, rest = title.partition("'")
     name = rest.removesuffix("'") if quote else title
+    name = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
     return name if len(name) <= NAME else f"…{name[1 - NAME :]}"

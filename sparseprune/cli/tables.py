@@ -80,5 +80,6 @@ def table(head: Iterable[str], body: Iterable[Sequence[str]]) -> str:
     for line in body:
         grid.add_row(*line)
     out = StringIO()
-    Console(file=out, width=WIDTH).print(grid)
+    # Names are shown as they are: brackets and colons in them are no markup.
+    Console(file=out, width=WIDTH, markup=False, emoji=False).print(grid)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())

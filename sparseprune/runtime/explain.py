@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sparseprune import onnxruntime
 from sparseprune.errors import InputError
@@ -38,6 +39,7 @@ def explain(
     """
     inputs = _inputs(model)
     sizes = _resolve(inputs, batch, dict(shapes or {}))
+    feeds = {i.name: _zeros(i, sizes[i.name]) for i in inputs}
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "explained"
         session = onnxruntime.session(
@@ -47,15 +49,15 @@ def explain(
             explain=lines,
             options=_fixed(inputs, sizes),
         )
-        feeds = {i.name: np.zeros(sizes[i.name], _dtype(i.type)) for i in inputs}
         try:
             session.run(None, feeds)
         except Exception as error:
             raise InputError(onnxruntime.cause(str(model), error)) from error
-        text = lines.read_text(errors="replace")
+        text = lines.read_text(encoding="utf-8", errors="replace")
     return {
         "inputs": {name: list(size) for name, size in sizes.items()},
-        **_gather([json.loads(line) for line in text.splitlines()]),
+        # Names may hold what `splitlines` takes for the end of a line.
+        **_gather([json.loads(line) for line in text.split("\n") if line]),
     }
 
 
@@ -69,6 +71,16 @@ def _dtype(name: str) -> np.dtype[Any]:
         return np.dtype(_TYPES.get(inner, inner))
     except TypeError as error:
         raise InputError(f"expected inputs that are numbers, got one of type {name}") from error
+
+
+def _zeros(value: Any, size: tuple[int, ...]) -> npt.NDArray[Any]:
+    try:
+        return np.zeros(size, _dtype(value.type))
+    except (MemoryError, ValueError) as error:
+        raise InputError(
+            f"there is no memory for input {value.name!r} of shape {_words(size)}; "
+            "give a smaller one with --shape"
+        ) from error
 
 
 def _resolve(
@@ -89,12 +101,13 @@ def _resolve(
 def _size(value: Any, batch: int | None, shape: Sequence[int] | None) -> tuple[int, ...]:
     known = [extent if isinstance(extent, int) else None for extent in value.shape]
     if shape is None:
-        shape = [*_first(value, known, batch), *(extent or 0 for extent in known[1:])]
-        if 0 in shape:
+        if None in known[1:]:
             raise InputError(
                 f"the shape of input {value.name!r} is open: {_words(value.shape)}; "
-                f"give it with --shape {value.name}={','.join(str(e or '?') for e in known)}"
+                f"give it with --shape {value.name}="
+                + ",".join("?" if extent is None else str(extent) for extent in known)
             )
+        shape = [*_first(value, known, batch), *(extent or 0 for extent in known[1:])]
     fits = len(shape) == len(known) and all(
         extent in (None, asked) for extent, asked in zip(known, shape, strict=True)
     )
@@ -110,7 +123,7 @@ def _first(value: Any, known: list[int | None], batch: int | None) -> list[int]:
         return []
     if batch is not None and known[0] not in (None, batch):
         raise InputError(f"input {value.name!r} has a fixed batch of {known[0]}, got {batch}")
-    return [known[0] or batch or 1]
+    return [(batch or 1) if known[0] is None else known[0]]
 
 
 def _words(shape: Sequence[Any]) -> str:

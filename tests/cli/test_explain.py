@@ -89,23 +89,54 @@ def test_tables_fit_the_terminal(network):
     assert "4 of 5 nodes run here" in output
 
 
-def test_nothing_claimed_is_said(tmp_path):
-    rng = np.random.default_rng(0)
-    weight = onnx.numpy_helper.from_array(sparse(rng, 8, 8, kept=1), "w")
-    info = onnx.helper.make_tensor_value_info
-    graph = onnx.helper.make_graph(
-        [onnx.helper.make_node("MatMul", ["x", "w"], ["y"])],
-        "g",
-        [info("x", 1, ["n", 8])],
-        [info("y", 1, None)],
-        [weight],
-    )
-    model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
-    model.ir_version = 9
-    onnx.save(model, tmp_path / "dense.onnx")
-    output = call(tmp_path / "dense.onnx", "--batch", 3).stdout
+@pytest.fixture
+def save(tmp_path):
+    """Writes a model of these nodes; gives its path."""
+
+    def write(nodes, weights, axes):
+        info = onnx.helper.make_tensor_value_info
+        graph = onnx.helper.make_graph(
+            nodes,
+            "g",
+            [] if axes is None else [info("x", 1, axes)],
+            [info("y", 1, None)],
+            [onnx.numpy_helper.from_array(w, name) for name, w in weights.items()],
+        )
+        model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
+        model.ir_version = 9
+        onnx.save(model, tmp_path / "model.onnx")
+        return tmp_path / "model.onnx"
+
+    return write
+
+
+def test_nothing_claimed_is_said(save):
+    weight = sparse(np.random.default_rng(0), 8, 8, kept=1)
+    path = save([onnx.helper.make_node("MatMul", ["x", "w"], ["y"])], {"w": weight}, ["n", 8])
+    output = call(path, "--batch", 3).stdout
     assert "none of the layers around it is pruned" in output
     assert "0 of 1 nodes run here: the network runs as without sparseprune" in output
+
+
+@pytest.mark.parametrize("name", ["a\u2028b\x85c", "[/red]", "[red]x:smile:", "a\nb\tc", "\x1b[2J"])
+def test_names_are_shown_and_not_obeyed(save, name):
+    node = onnx.helper.make_node("Erf", ["x"], ["y"], name)
+    path = save([node], {}, [1, 8])
+    (found,) = json.loads(call(path, "--json").stdout)["nodes"]
+    assert found["name"] == f"Erf '{name}'"
+    shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+    assert f"Erf {shown}   unsupported operation" in call(path).stdout
+
+
+def test_a_graph_of_constants_has_no_nodes_left(save):
+    node = onnx.helper.make_node("Relu", ["w"], ["y"])
+    path = save([node], {"w": np.ones((2, 2), np.float32)}, None)
+    assert "0 of 0 nodes run here" in call(path).stdout
+
+
+def test_inputs_may_be_declared_empty(save):
+    path = save([onnx.helper.make_node("Relu", ["x"], ["y"])], {}, [0, 3])
+    assert json.loads(call(path, "--json").stdout)["inputs"] == {"x": [0, 3]}
 
 
 @pytest.mark.parametrize(
@@ -117,6 +148,8 @@ def test_nothing_claimed_is_said(tmp_path):
         (["--shape", "z=1,64,28,28"], "expected --shape for one of x, got 'z'"),
         (["--shape", "1,64,a,28"], "expected --shape like 1,3,224,224"),
         (["--shape", "1,64,0,28"], "expected --shape like 1,3,224,224"),
+        (["--shape", "1,64,99999999999,28"], "no memory for input 'x' of shape [1, 64, 9999"),
+        (["--shape", f"1,64,{10**30},28"], "no memory for input 'x' of shape [1, 64, 1000"),
     ],
 )
 def test_shapes_that_do_not_do(network, arguments, sentence):

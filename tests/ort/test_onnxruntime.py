@@ -185,11 +185,15 @@ def test_no_onnxruntime_is_named(model, monkeypatch):
     ("arguments", "message"),
     [
         ({"provider": "gpu"}, "expected provider 'auto', 'cpu' or 'sparseprune', got 'gpu'"),
-        ({"threads": 0}, "expected a number of threads of at least 1, or None, got 0"),
+        ({"threads": 0}, "expected a number of threads from 1 to 4096, or None, got 0"),
+        ({"threads": 10**30}, "expected a number of threads from 1 to 4096"),
         ({"threads": 1.5}, "expected a number of threads .* got 1.5"),
         ({"min_sparsity": 1.5}, "expected min_sparsity to be a number from 0 to 1, got 1.5"),
         ({"min_sparsity": float("nan")}, "expected min_sparsity .* got nan"),
         ({"min_sparsity": "0.5"}, "expected min_sparsity .* got '0.5'"),
+        ({"tuning_file": 5}, "expected tuning_file to be a path or None, got 5"),
+        ({"explain": b"x"}, "expected explain to be a path or None, got b'x'"),
+        ({"explain": ""}, "expected explain to be a path or None, got ''"),
     ],
 )
 def test_wrong_arguments(arguments, message, model):
