@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
 from sparseprune import onnxruntime
@@ -52,6 +53,38 @@ def assert_within(reference, run_all):
             assert excess.max(initial=0) <= 0, f"{name}: {excess.max()} beyond its bound"
 
     return check
+
+
+@pytest.fixture(scope="session")
+def assert_close(run_all):
+    """With our provider a model answers as without; test_differential has the bounds.
+
+    Here a wrong operation would be far off, and nodes are among them that `reference` lacks.
+    """
+
+    def check(model, feeds, *, min_sparsity=0, options=None):
+        ours = onnxruntime.session(
+            model, provider="sparseprune", min_sparsity=min_sparsity, options=options
+        )
+        found = run_all(ours, feeds)
+        expected = run_all(onnxruntime.session(model, provider="cpu"), feeds)
+        for name, array in expected.items():
+            assert found[name].shape == array.shape
+            np.testing.assert_allclose(found[name], array, rtol=1e-4, atol=1e-4)
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def plain_options():
+    """Makes options without graph optimisation: the provider sees the nodes as written."""
+
+    def make():
+        options = onnxruntime.quiet_options()
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+        return options
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,11 @@ class Network:
         self.nodes.append(node)
         return output
 
+    def sparse_conv(self, x, channels=4, **attributes):
+        """A convolution to four channels of the same size, 80 % zeros."""
+        w = sparse(np.random.default_rng(7), (4, channels, 3, 3), 0.8)
+        return self.add("Conv", x, w, **{"pads": [1, 1, 1, 1], **attributes})
+
     def serialize(self, *outputs):
         shapes = [helper.make_tensor_value_info(name, FLOAT, None) for name in outputs]
         graph = helper.make_graph(self.nodes, "network", self.inputs, shapes, self.constants)
@@ -49,6 +54,28 @@ def sparse(rng, shape, sparsity):
     zeros = rng.permutation(array.size)[: int(sparsity * array.size)]
     array.reshape(-1)[zeros] = 0
     return array
+
+
+def weight(*shape):
+    return np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+
+
+def one_node(case, *, follow):
+    """(network, output, feeds): one node, and with `follow` a sparse layer before it.
+
+    A case is (operator, further inputs, attributes, shape of the first input, ...).
+    """
+    op, further, attributes, axes = case[:4]
+    net = Network()
+    x = net.input("x", list(axes))
+    known = {"N": 2, "H": 9, "W": 11, "T": 3, None: 9, "one": 1}
+    feeds = {"x": weight(*[known.get(a, a) for a in axes])}
+    if follow and len(axes) == 4:
+        x = net.sparse_conv(x)
+    elif follow:
+        w = sparse(np.random.default_rng(3), (axes[-1], axes[-1]), 0.7)
+        x = net.add("MatMul", x, w)
+    return net, net.add(op, x, *further, **attributes), feeds
 
 
 class RandomNetwork:

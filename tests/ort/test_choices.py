@@ -1,7 +1,6 @@
 """Which regions the cost model gives to the provider, and where it draws their ends."""
 
 import numpy as np
-import onnxruntime as ort
 import pytest
 
 from sparseprune import onnxruntime
@@ -41,7 +40,7 @@ def test_without_zeros_the_reason_is_said(networks, decisions):
 
 
 @pytest.mark.parametrize("at_end", [False, True])
-def test_dense_layers_at_an_end_are_left(at_end, networks, decisions, run_all):
+def test_dense_layers_at_an_end_are_left(at_end, networks, decisions, assert_close):
     """Where the CPU provider is faster at them by more than handing a map over costs."""
     net = networks.Network()
     x = net.input("x", [1, 256, 7, 7])  # which fills 16 lanes badly
@@ -55,10 +54,7 @@ def test_dense_layers_at_an_end_are_left(at_end, networks, decisions, run_all):
     assert left == [node["name"] for node in dense]
     assert all("estimated faster" in node["reason"] for node in dense)
     feeds = {"x": np.random.default_rng(0).standard_normal((1, 256, 7, 7)).astype(np.float32)}
-    ours = run_all(onnxruntime.session(model, provider="sparseprune"), feeds)
-    theirs = run_all(onnxruntime.session(model, provider="cpu"), feeds)
-    for name, expected in theirs.items():
-        np.testing.assert_allclose(ours[name], expected, rtol=1e-4, atol=1e-4)
+    assert_close(model, feeds, min_sparsity=None)
 
 
 def test_unknown_sizes_are_decided_by_sparsity(networks, decisions):
@@ -107,18 +103,15 @@ def test_tokens_keep_their_shape(networks, claims, assert_within):
         assert_within(session, model, {"x": rng.standard_normal(shape).astype(np.float32)})
 
 
-def test_a_constant_row_becomes_the_bias(networks, decisions, run_all):
+def test_a_constant_row_becomes_the_bias(networks, decisions, assert_close):
     net = networks.Network()
     model = net.serialize(feed_forward(net, networks, net.input("x", ["N", "T", 24])))
     assert len(claimed(decisions(model, min_sparsity=0.5))) == 6
-    x = {"x": np.random.default_rng(1).standard_normal(TOKENS).astype(np.float32)}
-    ours = run_all(onnxruntime.session(model, provider="sparseprune", min_sparsity=0.5), x)
-    theirs = run_all(onnxruntime.session(model, provider="cpu"), x)
-    for name, expected in theirs.items():
-        np.testing.assert_allclose(ours[name], expected, rtol=1e-4, atol=1e-4)
+    x = np.random.default_rng(1).standard_normal(TOKENS).astype(np.float32)
+    assert_close(model, {"x": x}, min_sparsity=0.5)
 
 
-def test_tokens_that_differ_between_inputs_are_an_error(networks):
+def test_tokens_that_differ_between_inputs_are_an_error(networks, plain_options):
     """The model says they agree: as many, but ordered otherwise, must not be mixed."""
     net = networks.Network()
     a, b = net.input("a", ["N", "T", 24]), net.input("b", ["N", "T", 24])
@@ -131,15 +124,8 @@ def test_tokens_that_differ_between_inputs_are_an_error(networks):
         session.run(None, zeros)
 
 
-def plain_options():
-    options = ort.SessionOptions()
-    options.log_severity_level = 4
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    return options
-
-
 @pytest.mark.parametrize("raw_reader", [False, True])
-def test_channels_last_at_the_ends(raw_reader, networks, decisions, run_all):
+def test_channels_last_at_the_ends(raw_reader, networks, decisions, assert_close, plain_options):
     """The transposes vanish; a layer that reads the same input as it lies does not mind."""
     net = networks.Network()
     image = net.input("x", ["N", 9, 9, 9])
@@ -151,15 +137,10 @@ def test_channels_last_at_the_ends(raw_reader, networks, decisions, run_all):
     nodes = decisions(model, min_sparsity=0.5, options=plain_options())
     assert all(node["region"] == 0 for node in nodes), nodes
     feeds = {"x": np.random.default_rng(0).standard_normal((2, 9, 9, 9)).astype(np.float32)}
-    session = onnxruntime.session(
-        model, provider="sparseprune", min_sparsity=0.5, options=plain_options()
-    )
-    theirs = run_all(onnxruntime.session(model, provider="cpu"), feeds)
-    for name, value in run_all(session, feeds).items():
-        np.testing.assert_allclose(value, theirs[name], rtol=1e-4, atol=1e-4)
+    assert_close(model, feeds, min_sparsity=0.5, options=plain_options())
 
 
-def test_transposes_inside_are_left(networks, decisions):
+def test_transposes_inside_are_left(networks, decisions, plain_options):
     net = networks.Network()
     x = conv(net, networks, net.input("x", ["N", 9, 9, 9]), 9, 3, 0.8)
     x = net.add("Transpose", x, perm=[0, 2, 3, 1])
@@ -169,7 +150,7 @@ def test_transposes_inside_are_left(networks, decisions):
     assert nodes[2]["reason"] == "transposes between layers that are run here"
 
 
-def test_explanations_that_cannot_be_written_are_an_error(networks, tmp_path):
+def test_explanations_that_cannot_be_written_are_an_error(networks, tmp_path, plain_options):
     net = networks.Network()
     model = net.serialize(conv(net, networks, net.input("x", [1, 64, 8, 8]), 64, 3, 0.9))
     path = tmp_path / "nowhere" / "lines"
