@@ -101,15 +101,16 @@ def test_identity_may_repeat_an_output(networks, claims, assert_within, plain_op
 
 @pytest.mark.parametrize("reads", ["as output", "as input"])
 def test_a_sum_is_no_bias_where_the_product_is_read_by_another_name(
-    networks, claims, assert_within, reads
+    networks, claims, assert_within, plain_options, reads
 ):
     net = networks.Network()
-    product = net.add("MatMul", net.input("x", ["N", 6]), weight(6, 5) * (weight(6, 5) > 0))
-    total = net.add("Add", net.add("Identity", product), weight(5))
+    matrix = networks.weight(6, 5)
+    product = net.add("MatMul", net.input("x", ["N", 6]), matrix * (matrix > 0))
+    total = net.add("Add", net.add("Identity", product), networks.weight(5))
     model = net.serialize(total, product if reads == "as output" else net.add("Relu", product))
     assert claims(model, min_sparsity=0, options=plain_options())[0] >= 3
     arguments = {"provider": "sparseprune", "min_sparsity": 0, "options": plain_options()}
-    assert_within(onnxruntime.session(model, **arguments), model, {"x": weight(3, 6)})
+    assert_within(onnxruntime.session(model, **arguments), model, {"x": networks.weight(3, 6)})
 
 
 def test_weight_computed_at_run_time_is_left(networks, claims):
