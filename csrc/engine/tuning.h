@@ -24,6 +24,11 @@ struct ConvShape {
 // channels it makes before it moves on to the next ones.
 struct TileChoice {
   int64_t rows, cols, block_channels, part_rows;
+
+  bool operator==(const TileChoice& other) const {
+    return rows == other.rows && cols == other.cols && block_channels == other.block_channels &&
+           part_rows == other.part_rows;
+  }
 };
 
 // By TuningKey; a layer that is not in it takes the best tile of the cost model (tiles.cpp).
