@@ -152,8 +152,6 @@ class Program:
 
         `channels_last_*`: which maps are N x H x W x C outside, by position; missing: none.
 
-        `tuning` is text that `tune` gave; what is of another CPU or does not fit is ignored.
-
         Raises:
             ValueError: naming the node that is wrong.
         """

@@ -75,19 +75,15 @@ std::vector<Bound> BoundsOf(const ConvShape& s, const TileChoice& tile) {
 
 void AddTiles(const ConvShape& shape, const KernelTable& kernels, const Tuning& tuning,
               LayerReport& report) {
-  const auto same = [](const TileChoice& a, const TileChoice& b) {
-    return a.rows == b.rows && a.cols == b.cols && a.block_channels == b.block_channels &&
-           a.part_rows == b.part_rows && a.prefetch == b.prefetch;
-  };
   report.block_rows = shape.block_rows;
   if (shape.kept > 0)
     report.blocked = 1 - static_cast<double>(shape.taps[0]) / static_cast<double>(shape.kept);
   const TileChoice used = ChooseTile(shape, kernels, tuning);
   const auto known = tuning.find(TuningKey(shape));
-  report.tuned = known != tuning.end() && same(known->second, used);
+  report.tuned = known != tuning.end() && known->second == used;
   report.tiles.push_back({used, TileCycles(shape, used)});
   for (const TileChoice& tile : RankTiles(shape, kernels))
-    if (report.tiles.size() <= kMostOthers && !same(tile, used))
+    if (report.tiles.size() <= kMostOthers && !(tile == used))
       report.tiles.push_back({tile, TileCycles(shape, tile)});
   report.bounds = BoundsOf(shape, used);
 }

@@ -78,9 +78,9 @@ Tuning Program::Tune(const std::vector<Shape>& inputs, double seconds) {
   Tuning known = tuning(), found;
   for (const Mode& mode : modes)
     found.merge(sparseprune::Tune(graph, shapes, mode, kernels, known, share));
-  const size_t before = known.size();
-  known.insert(found.begin(), found.end());
-  if (known.size() > before) state_->plans.SetTuning(std::move(known));
+  Tuning all = found;
+  all.merge(known);
+  if (all != tuning()) state_->plans.SetTuning(std::move(all));
   return found;
 }
 

@@ -72,7 +72,8 @@ class Tuner {
     if (shape == nullptr) return;
     const std::string key = TuningKey(*shape);
     const auto known = known_.find(key);
-    if (known != known_.end()) {
+    // What cannot be used, as the best tile of a like layer with other block rows, is not known.
+    if (known != known_.end() && known->second == ChooseTile(*shape, kernels_, known_)) {
       used_.insert(*known);
       return;
     }

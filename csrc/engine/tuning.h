@@ -25,6 +25,11 @@ struct ConvShape {
 struct TileChoice {
   int64_t rows, cols, block_channels, part_rows;
   bool prefetch = false;
+
+  bool operator==(const TileChoice& other) const {
+    return rows == other.rows && cols == other.cols && block_channels == other.block_channels &&
+           part_rows == other.part_rows && prefetch == other.prefetch;
+  }
 };
 
 // By TuningKey; a layer that is not in it takes the best tile of the cost model (tiles.cpp).

@@ -31,7 +31,7 @@ def text(found: dict[str, Any]) -> str:
     if found["layers"]:
         images = max(layer["images"] for layer in found["layers"])
         each = f", {images} images at once" if images > 1 else ""
-        parts += [f"run here ({found['isa']}{each}); bound: what it waits for, and for how long:"]
+        parts += [f"run here ({found['isa']}{each}); bound: what it waits for, and how long:"]
         parts += [_layers(found["layers"])]
     if any(layer["tiles"] for layer in weighted):
         parts += ["tiles (rows x columns of vectors, / input channels at a time):"]
@@ -66,6 +66,8 @@ def _tiles(layers: list[dict[str, Any]]) -> str:
     body = []
     for layer in layers:
         first, *others = layer["tiles"]
+        # Some differ only in what the table does not show: rows to a task, prefetching.
+        others = [tile for tile in others if _tile(tile) != _tile(first)]
         rivals = ", ".join(f"{_tile(t)} {t['cycles'] / first['cycles'] - 1:+.0%}" for t in others)
         why = "tuned" if layer["tuned"] else "cost model"
         body.append([_name(layer["name"]), _tile(first), why, rivals])
@@ -92,15 +94,19 @@ def _whole(found: dict[str, Any], left: int) -> str:
     counts = f"{nodes - left} of {nodes} nodes run here"
     if left == nodes or not ours:
         return f"{counts}: the network runs as without sparseprune"
+    unknown = sum(node["theirs"] is None for node in found["nodes"])
+    others = f",\nnot counting nodes whose cost is not known: {unknown}" if unknown else ""
     return (
         f"{counts}; estimated {ours / 1e6:.2f} million cycles on one thread,\n"
-        f"{theirs / 1e6:.2f} by the CPU provider alone: {theirs / ours:.1f} times as fast"
+        f"{theirs / 1e6:.2f} by the CPU provider alone: {theirs / ours:.1f} times as fast{others}"
     )
 
 
 def _name(title: str) -> str:
     """The name in "Conv 'name'"; the end of a long one, and nothing that moves the cursor."""
-    _, quote, rest = title.partition("'")
+    op, quote, rest = title.partition("'")
     name = rest.removesuffix("'") if quote else title
+    if len(name) > NAME:  # PyTorch ends every name with the operation
+        name = name.removesuffix(f"/{op.rstrip()}")
     name = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
     return name if len(name) <= NAME else f"…{name[1 - NAME :]}"

@@ -87,6 +87,15 @@ def test_tables_fit_the_terminal(network):
     for word in ("first", "64x28x28", "10%", "cost model", "tail", "unsupported operation"):
         assert word in output
     assert "4 of 5 nodes run here" in output
+    assert "not counting nodes whose cost is not known: 1" in output
+    output = call(network, "--shape", "64,64,8,8").stdout
+    assert "images at once" in output
+    assert max(map(len, output.splitlines())) <= 80
+
+
+def test_the_end_of_a_long_name_is_not_the_operation(save):
+    node = onnx.helper.make_node("Erf", ["x"], ["y"], "/stage/block.0/block.0.12/Erf")
+    assert "Erf …lock.0/block.0.12 " in call(save([node], {}, [1, 8])).stdout
 
 
 @pytest.fixture

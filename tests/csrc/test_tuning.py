@@ -84,6 +84,15 @@ def test_what_is_known_is_kept(net, tuned):
     assert _cpu.Program(nodes, [0], [3], tuning=slow).tune([[1, *x.shape[1:]]], 1.0) == slow
 
 
+def test_a_tile_that_cannot_be_used_is_found_anew(net, tuned):
+    nodes, x = net
+    spoilt = re.sub(r"tile=\d+x\d+", "tile=999x999", tuned)
+    program = _cpu.Program(nodes, [0], [3], tuning=spoilt)
+    found = entries(program.tune([[1, *x.shape[1:]]], 1.0))
+    assert found.keys() == entries(tuned).keys()
+    assert "999" not in "".join(found.values())
+
+
 def test_keys_do_not_depend_on_which_weights_are_kept(engine):
     def keys(seed):
         rng = np.random.default_rng(seed)
