@@ -11,6 +11,13 @@ namespace sparseprune {
 // microsecond, a vector from L2 to L2 about a nanosecond.
 constexpr int64_t kTaskVectors = 4096;
 
+// A view of the channels from `first` on.
+template <typename View>
+View Skip(View view, int64_t first, int64_t lanes) {
+  view.data += first * view.channel_stride * 4 * lanes;
+  return view;
+}
+
 // Calls body(first, count) for ranges that cover `channels`, each of `vectors` per channel.
 template <typename Body>
 void ForChannels(const Frame& frame, int64_t channels, int64_t vectors, const Body& body) noexcept {

@@ -39,23 +39,19 @@ class Elementwise final : public Operation {
   void RunChannels(const Frame& frame, int64_t first, int64_t count) const {
     ElementwiseTask task{};
     task.region = {count, region_.rows, region_.cols};
-    task.a = Skip(ViewOf(places_.input, places_.from.At(frame)), first);
-    if (places_.two) task.b = Skip(ViewOf(places_.other, places_.other_from.At(frame)), first);
+    task.a = Skip(ViewOf(places_.input, places_.from.At(frame)), first, kernels_.lanes);
+    if (places_.two)
+      task.b = Skip(ViewOf(places_.other, places_.other_from.At(frame)), first, kernels_.lanes);
     if (!scale_.empty()) {
       task.scale = scale_.data() + first;
       task.shift = shift_.data() + first;
     }
-    task.output = Skip(ViewOf(places_.output, frame.buffers[places_.buffer]), first);
+    task.output =
+        Skip(ViewOf(places_.output, frame.buffers[places_.buffer]), first, kernels_.lanes);
     task.mask = MaskData(mask_);
     task.mask_row_stride = places_.output.tile_w;
     task.activation = epilogue_.activation;
     kernels_.elementwise(task);
-  }
-
-  template <typename View>
-  View Skip(View view, int64_t channels) const {
-    view.data += channels * view.channel_stride * VectorBytes(places_.output);
-    return view;
   }
 
   void RunFlat(const Frame& frame) const {

@@ -1,6 +1,7 @@
 #include <cstring>
 #include <utility>
 
+#include "engine/channels.h"
 #include "engine/moves.h"
 #include "engine/tables.h"
 
@@ -21,13 +22,20 @@ class Shuffle final : public Operation {
         fill_(fill) {}
 
   void Run(const Frame& frame) const noexcept override {
-    kernels_.shuffle({channels_, static_cast<int64_t>(table_.to.size()), source_.At(frame),
-                      frame.buffers[buffer_], from_stride_, to_stride_, table_.from.data(),
-                      table_.to.data(), table_.permutation.data(), table_.permutations.data(),
-                      fill_});
+    const auto body = [&](int64_t first, int64_t count) { RunChannels(frame, first, count); };
+    ForChannels(frame, channels_, static_cast<int64_t>(table_.to.size()), body);
   }
 
  private:
+  void RunChannels(const Frame& frame, int64_t first, int64_t count) const {
+    const int64_t bytes = 4 * kernels_.lanes;
+    kernels_.shuffle({count, static_cast<int64_t>(table_.to.size()),
+                      source_.At(frame) + first * from_stride_ * bytes,
+                      frame.buffers[buffer_] + first * to_stride_ * bytes, from_stride_, to_stride_,
+                      table_.from.data(), table_.to.data(), table_.permutation.data(),
+                      table_.permutations.data(), fill_});
+  }
+
   const KernelTable& kernels_;
   const ShuffleTable table_;
   const int64_t channels_, from_stride_, to_stride_;
@@ -57,10 +65,16 @@ class Merge final : public Operation {
   }
 
   void Run(const Frame& frame) const noexcept override {
-    MergeTask task = task_;
-    task.input = reinterpret_cast<const float*>(source_.At(frame));
-    task.output = reinterpret_cast<float*>(target_.At(frame));
-    kernels_.merge(task);
+    const auto body = [&](int64_t first, int64_t count) {
+      MergeTask task = task_;
+      task.channels = count;
+      task.input =
+          reinterpret_cast<const float*>(source_.At(frame)) + first * task_.input_channel_floats;
+      task.output =
+          reinterpret_cast<float*>(target_.At(frame)) + first * task_.output_channel_floats;
+      kernels_.merge(task);
+    };
+    ForChannels(frame, task_.channels, task_.count, body);
   }
 
  private:

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/operation.h"
+#include "engine/channels.h"
 
 namespace sparseprune {
 namespace {
@@ -35,11 +35,15 @@ class Pool final : public Operation {
   }
 
   void Run(const Frame& frame) const noexcept override {
-    PoolTask task = task_;
-    task.input = ViewOf(input_, from_.At(frame));
-    task.input.data -= first_ * VectorBytes(input_);
-    task.output = ViewOf(output_, frame.buffers[buffer_]);
-    kernel_(task);
+    const auto body = [&](int64_t first, int64_t count) {
+      PoolTask task = task_;
+      task.region.channels = count;
+      task.input = Skip(ViewOf(input_, from_.At(frame)), first, output_.lanes);
+      task.input.data -= first_ * VectorBytes(input_);
+      task.output = Skip(ViewOf(output_, frame.buffers[buffer_]), first, output_.lanes);
+      kernel_(task);
+    };
+    ForChannels(frame, task_.region.channels, task_.region.rows * task_.region.cols, body);
   }
 
  private:
