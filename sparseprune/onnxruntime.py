@@ -7,11 +7,11 @@
     session = onnxruntime.session("any_pruned.onnx")
     (logits,) = session.run(None, {"input": batch})
 
-The provider is a plugin library (ONNX Runtime 1.23 or later). It claims parts of the network whose
-weights have enough zeros; the rest, and every part it does not support, stays with ONNX Runtime's
-CPU provider. A weight that is exactly zero is skipped, so it does not turn a NaN or an infinity of
-its input into a NaN, as the CPU provider does. Applications in other languages register the file at
-:func:`library_path` themselves.
+The provider is a plugin library (ONNX Runtime 1.23 or later). It claims the pruned parts of the
+network that it is estimated to run faster; the rest, and every part it does not support, stays with
+ONNX Runtime's CPU provider. A weight that is exactly zero is skipped, so it does not turn a NaN or
+an infinity of its input into a NaN, as the CPU provider does. Applications in other languages
+register the file at :func:`library_path` themselves.
 """
 
 import logging
@@ -67,8 +67,8 @@ def session(
             exact zeros, 0 to 1. None leaves the choice to a cost model: what is estimated to run
             faster in the provider, which an unpruned network never is.
         provider: ``auto`` uses our provider where it pays, and only the CPU provider, with a logged
-            warning, where ours cannot be loaded; ``cpu`` never uses ours; ``sparseprune`` demands
-            that it can be loaded.
+            warning, where ours cannot be loaded; ``cpu`` never uses ours; ``sparseprune`` fails
+            then.
         tune_seconds: How long the first run of each new input shape may look for faster tiles,
             0 to 3600; None is 0. What was found before, for this kind of CPU, is used without
             looking: in ``tuning_file``, in the model's own metadata, in the user's cache.
@@ -100,14 +100,7 @@ def session(
             "explain": explain,
         }
         _append_provider(ort, options, settings, demanded=provider == "sparseprune")
-    # Without a list, ONNX Runtime takes the providers named in the options, then the CPU one.
-    providers = [_CPU] if provider == "cpu" else None
-    try:
-        # "enable_fallback": a failure must raise, not print and try again.
-        return ort.InferenceSession(model, options, providers=providers, enable_fallback=0)
-    except Exception as error:
-        name = f"the model of {len(model)} bytes" if isinstance(model, bytes) else str(Path(model))
-        raise InputError(cause(name, error)) from error
+    return _open(ort, model, options, provider)
 
 
 def quiet_options() -> "ort.SessionOptions":
@@ -216,6 +209,17 @@ def _append_provider(ort: Any, options: Any, settings: dict[str, Any], *, demand
         return
     named = {key: str(value) for key, value in settings.items() if value is not None}
     options.add_provider_for_devices(devices, named)
+
+
+def _open(ort: Any, model: str | os.PathLike[str] | bytes, options: Any, provider: str) -> Any:
+    # Without a list, ONNX Runtime takes the providers named in the options, then the CPU one.
+    providers = [_CPU] if provider == "cpu" else None
+    try:
+        # "enable_fallback": a failure must raise, not print and try again.
+        return ort.InferenceSession(model, options, providers=providers, enable_fallback=0)
+    except Exception as error:
+        name = f"the model of {len(model)} bytes" if isinstance(model, bytes) else str(Path(model))
+        raise InputError(cause(name, error)) from error
 
 
 def _devices(ort: Any) -> list[Any]:

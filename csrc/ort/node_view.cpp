@@ -60,6 +60,15 @@ size_t NodeView::AxisAt(int64_t axis) const {
   return static_cast<size_t>(axis);
 }
 
+Shape NodeView::Axes(const char* missing) const {
+  const std::optional<Shape> listed = has_input(1) ? Integers(1, "axes") : Ints("axes");
+  Require(listed.has_value(), missing);
+  Shape axes = *listed;
+  for (int64_t& axis : axes) axis = static_cast<int64_t>(AxisAt(axis));
+  std::sort(axes.begin(), axes.end());
+  return axes;
+}
+
 int64_t NodeView::Int(const char* name, int64_t otherwise) const {
   return ReadInt(graph_.api, node_.handle, name).value_or(otherwise);
 }

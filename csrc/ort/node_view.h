@@ -39,6 +39,9 @@ class NodeView {
   Shape Integers(size_t index, const char* name) const;
   // An axis counted from the front; `axis` may be negative.
   size_t AxisAt(int64_t axis) const;
+  // Those that `axes` lists, counted so and ascending: first an attribute, in later opsets the
+  // second input. `missing`: the reason where there are none.
+  Shape Axes(const char* missing) const;
 
   int64_t Int(const char* name, int64_t otherwise) const;
   float Float(const char* name, float otherwise) const;

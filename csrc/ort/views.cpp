@@ -27,14 +27,6 @@ bool IsFlattening(const std::vector<Axis>& axes, const Shape& target) {
   return keeps && (target[1] == -1 || merges);
 }
 
-// The axes are an attribute before opset 13, an input from then on.
-Shape SqueezedAxes(const NodeView& node) {
-  if (node.has_input(1)) return node.Integers(1, "axes");
-  const std::optional<Shape> axes = node.Ints("axes");
-  Require(axes.has_value(), "squeezes axes it does not name");
-  return *axes;
-}
-
 }  // namespace
 
 Layer UnderstandIdentity(const NodeView& node) {
@@ -82,10 +74,8 @@ Layer UnderstandReshape(const NodeView& node) {
 // N x C x 1 x 1 to N x C.
 Layer UnderstandSqueeze(const NodeView& node) {
   node.ExpectData(1, {4});
-  Shape axes = SqueezedAxes(node);
-  for (int64_t& axis : axes) axis = static_cast<int64_t>(node.AxisAt(axis));
-  std::sort(axes.begin(), axes.end());
-  Require(axes == Shape{2, 3}, "does not squeeze height and width");
+  Require(node.Axes("squeezes axes it does not name") == Shape{2, 3},
+          "does not squeeze height and width");
   Require(node.axes()[2].extent == 1 && node.axes()[3].extent == 1,
           "squeezes axes not known to be 1");
   return node.MakeLayer(Op::kFlatten, 1);

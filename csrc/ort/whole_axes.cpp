@@ -1,20 +1,7 @@
 // Nodes that work along a whole axis: means of maps, softmax, concatenation.
-#include <algorithm>
-
 #include "ort/node_view.h"
 
 namespace sparseprune::ort {
-namespace {
-
-// The axes are an attribute before opset 18, an input from then on.
-Shape ReducedAxes(const NodeView& node) {
-  if (node.has_input(1)) return node.Integers(1, "axes");
-  const std::optional<Shape> axes = node.Ints("axes");
-  Require(axes.has_value(), "reduces all axes");
-  return *axes;
-}
-
-}  // namespace
 
 Layer UnderstandGlobalAveragePool(const NodeView& node) {
   node.ExpectData(1, {4});
@@ -23,10 +10,7 @@ Layer UnderstandGlobalAveragePool(const NodeView& node) {
 
 Layer UnderstandReduceMean(const NodeView& node) {
   node.ExpectData(1, {4});
-  Shape axes = ReducedAxes(node);
-  for (int64_t& axis : axes) axis = static_cast<int64_t>(node.AxisAt(axis));
-  std::sort(axes.begin(), axes.end());
-  Require(axes == Shape{2, 3}, "reduces other axes than height and width");
+  Require(node.Axes("reduces all axes") == Shape{2, 3}, "reduces other axes than height and width");
   Layer layer = node.MakeLayer(Op::kGlobalAveragePool, 1);
   layer.keep_dims = node.Int("keepdims", 1) != 0;
   return layer;

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from sparseprune.models.initial import he_normal
-from sparseprune.models.resnet import BasicBlock
+from sparseprune.models.resnet import BasicBlock, shortcut
 
 # Channels of the four stages in units of the width.
 _STAGES = (1, 2, 4, 8)
@@ -28,11 +28,7 @@ class Bottleneck(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
         self.conv3 = nn.Conv2d(channels, outputs, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(outputs)
-        self.downsample: nn.Module = nn.Identity()
-        if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
-            )
+        self.downsample = shortcut(inputs, outputs, stride)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[N, inputs, H, W] to [N, 4 channels, H/stride, W/stride]."""

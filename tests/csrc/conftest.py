@@ -1,7 +1,5 @@
 """References in float64, rounding bounds, and one call that runs nodes on the compiled engine."""
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -121,25 +119,16 @@ def engine():
     )
 
 
-def load(name):
-    """A module beside this file."""
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(f"sparseprune_tests_csrc_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture(scope="session")
+def check_builds(load):
+    return load(Path(__file__).with_name("check_builds.py"))
 
 
 @pytest.fixture(scope="session")
-def check_builds():
-    return load("check_builds")
-
-
-@pytest.fixture(scope="session")
-def graphs():
+def graphs(load):
     """Random networks, run on the engine and in float64, and written for graphs_check.cpp."""
-    forms, reference, networks = map(load, ("graph_forms", "graph_reference", "random_graphs"))
+    names = ("graph_forms", "graph_reference", "random_graphs")
+    forms, reference, networks = (load(Path(__file__).with_name(f"{name}.py")) for name in names)
 
     def program(network, isa):
         nodes = [forms.to_engine(node) for node in network.nodes]

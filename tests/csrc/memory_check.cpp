@@ -89,14 +89,14 @@ void CheckWorkspace() {
   const std::vector<size_t> offsets{0, 64};
   memory_is_full = true;
   try {
-    const Workspace workspace(4096, offsets, 2);
+    const Workspace workspace(4096, offsets, 1);
   } catch (const std::bad_alloc&) {
     refused = true;
   }
   memory_is_full = false;
   Expect(refused && aligned_blocks == before, "a workspace that could not be made leaks");
   {
-    const Workspace workspace(4096, offsets, 2);
+    const Workspace workspace(4096, offsets, 1);
   }
   Expect(aligned_blocks == before, "a workspace leaks");
 }

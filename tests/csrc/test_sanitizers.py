@@ -48,7 +48,7 @@ def test_plans_leave_no_memory_behind(programs, check_builds):
 
 @pytest.mark.slow
 def test_threads_do_not_race(tmp_path, check_builds, graphs):
-    """The thread sanitizer, on runs at once and beside tuning, of more shapes than kept."""
+    """The thread sanitizer, on runs at the same time and beside tuning, and on dropped plans."""
     flags = [*FLAGS, "-fsanitize=thread"]
     compiler = check_builds.find(COMPILER)
     built = check_builds.build_checks(compiler, flags, ("graphs",), tmp_path)

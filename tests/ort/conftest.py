@@ -1,6 +1,5 @@
-"""Helpers of this folder, loaded by path: test modules cannot import each other."""
+"""Helpers of this folder."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -11,22 +10,14 @@ import pytest
 from sparseprune import onnxruntime
 
 
-def load(name):
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(f"sparseprune_tests_ort_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture(scope="session")
+def networks(load):
+    return load(Path(__file__).with_name("networks.py"))
 
 
 @pytest.fixture(scope="session")
-def networks():
-    return load("networks")
-
-
-@pytest.fixture(scope="session")
-def reference():
-    return load("reference")
+def reference(load):
+    return load(Path(__file__).with_name("reference.py"))
 
 
 @pytest.fixture(scope="session")
