@@ -12,7 +12,7 @@ import pytest
 from sparseprune import onnxruntime
 from sparseprune.errors import InputError
 
-CHOICE = re.compile(r" = tile=\d+x\d+ channels=\d+ rows=\d+")
+CHOICE = re.compile(r" = tile=\d+x\d+ channels=\d+ rows=\d+( prefetch)?")
 
 
 @pytest.fixture(scope="module")
