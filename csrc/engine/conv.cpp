@@ -79,7 +79,7 @@ class Conv final : public Operation {
         activation_(step.activation) {
     const WeightMatrix matrix = MatrixOf(*step.node);
     shape_ = ShapeOf(step, places);
-    const Blocking blocking{ChooseWidths(shape_, matrix, kernels), false};
+    const Blocking blocking{ChooseWidths(shape_, matrix, kernels)};
     const ConvShape& shape = shape_;
     const TileChoice tile = ChooseTile(shape, kernels, tuning);
     AddPieces(kernels, places.window, shape, tile);

@@ -49,7 +49,7 @@ class Packer {
     const int widest = blocking.widest();
     std::vector<uint32_t> patterns;
     for (int64_t row = first_; row < last_; row += widest) {
-      const RowSpan rows{row, widest, last_, blocking.pad_rows};
+      const RowSpan rows{row, widest, last_};
       const int64_t first_tap = ReadPatterns(matrix_, rows, range.begin, range.end, patterns);
       for (Groups& groups : made)
         for (int shift = 0; shift < widest; shift += groups.width)
@@ -100,7 +100,7 @@ class Packer {
   void Append(Segment& segment, int64_t row, int64_t tap) const {
     segment.offsets.push_back(static_cast<uint16_t>(offsets_[tap] - segment.base));
     for (int64_t r = row; r < row + segment.block_rows; ++r)
-      segment.weights.push_back(r < matrix_.rows ? matrix_.row(r)[tap - matrix_.first_tap(r)] : 0);
+      segment.weights.push_back(matrix_.row(r)[tap - matrix_.first_tap(r)]);
   }
 
   // Returns the last word of each row.

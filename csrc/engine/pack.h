@@ -41,11 +41,9 @@ struct Segment {
 };
 
 // How rows are joined: `widths` descend, each divides the one before, and blocks of a width start
-// at multiples of it. What fills no block goes to single rows. With `pad_rows`, rows past the last
-// count as kept.
+// at multiples of it. What fills no block goes to single rows.
 struct Blocking {
   std::vector<int> widths;
-  bool pad_rows = false;
 
   int widest() const { return widths.empty() ? 1 : widths.front(); }
 };
@@ -53,8 +51,6 @@ struct Blocking {
 // Consecutive ranges of at most `most_taps` taps that 16-bit offsets can reach.
 std::vector<TapRange> SplitTaps(const std::vector<int64_t>& offsets, int64_t most_taps);
 
-// How many weights lie in full blocks of `block_rows` rows that start at multiples of it.
-int64_t CountBlocked(const WeightMatrix& matrix, int block_rows, bool pad_rows);
 int64_t CountKept(const WeightMatrix& matrix);
 
 // Rows [first, last), run in the order returned. Every row starts from its bias once and finishes

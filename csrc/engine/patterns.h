@@ -9,12 +9,11 @@
 
 namespace sparseprune {
 
-// `count` rows from `first` on; those from `last` on are never kept, or with `pad` always.
+// `count` rows from `first` on; those from `last` on keep nothing.
 struct RowSpan {
   int64_t first;
   int count;
   int64_t last;
-  bool pad;
 };
 
 // Per tap of [begin, end) that any of the rows sees, one bit for each row that keeps it. Returns
