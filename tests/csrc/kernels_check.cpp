@@ -79,7 +79,7 @@ void CheckKernel(const KernelTable& kernels, int block, int64_t stride, int64_t 
   tile.residual = residual.bytes();
   tile.activation = Activation::kRelu;
   for (const Segment& s :
-       Pack(matrix, offsets, SplitTaps(offsets, 5), 0, channels, {{block}, false})) {
+       Pack(matrix, offsets, SplitTaps(offsets, 5), 0, channels, Blocking{{block}})) {
     tile.packed = s.View(bias.data());
     tile.input = input.bytes() + s.base * bytes;
     (s.block_rows == 1 ? single : kernel)(tile);
