@@ -204,3 +204,43 @@ def test_nan_weights_are_named(model, pictures, tmp_path):
         InputError, match=r"tensor 'body\.0\.weight': expected finite values, got 1 NaN"
     ):
         exporter.export(model, tmp_path / "net.onnx", example_inputs=pictures)
+
+
+@pytest.mark.parametrize("values", ["float32", "float16"])
+def test_a_module_becomes_compact(pictures, tmp_path, values):
+    wide = nn.Sequential(nn.Flatten(), nn.Linear(72, 64), nn.ReLU(), nn.Linear(64, 3))
+    with torch.no_grad():
+        wide[1].weight[torch.rand_like(wide[1].weight) < 0.9] = 0
+    path = tmp_path / "net.onnx"
+    record = exporter.export(
+        wide, path, example_inputs=pictures, form="compact", values=values, tune=0
+    )
+    proto = onnx.load(path)
+    assert [node.op_type for node in proto.graph.node if node.domain] == ["SparseLinear"]
+    assert record["max_abs"] <= record["bound"] < 1e-3
+    assert ("rounding" in record) == (values == "float16")
+    batch = torch.randn(5, 2, 6, 6)
+    with torch.no_grad():
+        apart = np.abs(runtime.load(path).predict(batch.numpy()) - wide(batch).numpy()).max()
+    assert apart < (1e-2 if values == "float16" else 1e-4)
+
+
+def test_a_translation_is_checked_before_its_weights_are_rounded(model, pictures, tmp_path, tamper):
+    tamper(scale_weight)
+    with pytest.raises(GateError, match="parity: logits differ by"):
+        exporter.export(
+            model,
+            tmp_path / "net.onnx",
+            example_inputs=pictures,
+            form="compact",
+            values="float16",
+            tune=0,
+        )
+
+
+@pytest.mark.parametrize(("oldest", "opset", "ir"), [("1.17", 20, 9), ("1.23", 20, 10)])
+def test_the_oldest_runtime_decides_the_version(model, pictures, tmp_path, oldest, opset, ir):
+    path = tmp_path / "net.onnx"
+    exporter.export(model, path, example_inputs=pictures, min_onnxruntime=oldest, tune=0)
+    proto = onnx.load(path)
+    assert (proto.opset_import[0].version, proto.ir_version) == (opset, ir)
