@@ -9,7 +9,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Device names, dotted names of parameters, modes of operators, einsum equations. No quotes, no
 # brackets and no line ends, so none can close the place in source code that it is put in.
 _HARMLESS = re.compile(r"[A-Za-z0-9_.,:+> -]*")
-_RANGE = re.compile(r"[a-z]+\d+")
+_SYMBOL = re.compile(r"[a-z]+\d+")
 _OPERATOR = re.compile(
     r"torch\.ops\.aten\.(?!from_file)[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?"
     r"|torch\.ops\.higher_order\.wrap_with_(set_grad_enabled|autocast)"
@@ -17,15 +17,18 @@ _OPERATOR = re.compile(
     r"|_operator\.(add|sub|mul|truediv|floordiv|mod|pow|neg|getitem|eq|ne|lt|le|gt|ge|and_|or_)"
     r"|math\.(ceil|floor|trunc)"
 )
-# Functions of sizes, as torch writes them (torch/utils/_sympy/functions.py).
+# What torch writes sizes with: sympy's own constructors (its ``srepr``), and the functions of
+# torch/utils/_sympy/functions.py.
 _FUNCTIONS = {
     *("FloorDiv", "ModularIndexing", "Where", "PythonMod", "Mod", "CleanDiv", "CeilToInt"),
     *("FloorToInt", "CeilDiv", "PowByNatural", "IntTrueDiv", "TruncToInt", "RoundToInt"),
-    *("ToFloat", "Max", "Min", "Eq", "Ne"),
+    *("ToFloat", "Max", "Min", "Symbol", "Integer", "Rational", "Add", "Mul", "Pow", "And", "Or"),
+    *("Not", "Equality", "Unequality", "LessThan", "GreaterThan", "StrictLessThan"),
+    "StrictGreaterThan",
 }
 _NODES = (
-    *(ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Name, ast.Load),
-    *(ast.Constant, ast.operator, ast.unaryop, ast.cmpop),
+    *(ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Load, ast.keyword),
+    *(ast.operator, ast.unaryop, ast.cmpop),
 )
 _LONGEST, _LARGEST_POWER = 1000, 16
 # Containers that inputs and outputs may be nested in.
@@ -58,7 +61,7 @@ def graph(document: Any) -> Any:
     document["guards_code"] = []
     document["graph_module"]["metadata"] = {}
     document["graph_module"]["treespec_namedtuple_fields"] = {}
-    if not all(_RANGE.fullmatch(name) for name in document["range_constraints"]):
+    if not all(_SYMBOL.fullmatch(name) for name in document["range_constraints"]):
         raise Refused("a range of something that is no size")
     _walk(document)
     return document
@@ -80,7 +83,7 @@ def _mapping(value: dict[str, Any]) -> None:
         if not _OPERATOR.fullmatch(str(value["target"])):
             raise Refused(f"the operator {str(value['target'])[:80]!r}")
     for key, item in value.items():
-        if "custom_obj" in key or "opaque" in key:
+        if item and ("custom_obj" in key or "opaque" in key):
             raise Refused("an object of a class of its own")
         if not _HARMLESS.fullmatch(key):
             raise Refused(f"the name {key[:80]!r}")
@@ -104,7 +107,9 @@ def _text(value: str, key: str) -> None:
 
 
 def _tree(tree: Any) -> None:
-    if tree["type"] not in _TREES or "__enum__" in str(tree["context"]):
+    keys = json.loads(tree["context"] or "null") or []
+    named = isinstance(keys, list) and all(isinstance(k, str) for k in keys)
+    if tree["type"] not in _TREES or not named or not all(map(_HARMLESS.fullmatch, keys)):
         raise Refused(f"inputs or outputs in a {tree['type']}")
     for child in tree["children_spec"]:
         _tree(child)
@@ -122,17 +127,24 @@ def _expression(text: str) -> None:
 
 def _plain(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
-        named = isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS
-        return named and not node.keywords
+        if not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS:
+            return False
+        return node.func.id != "Pow" or (len(node.args) == 2 and _small(node.args[1]))
     if isinstance(node, ast.Name):
-        return node.id in _FUNCTIONS or _RANGE.fullmatch(node.id) is not None
+        return node.id in _FUNCTIONS or _SYMBOL.fullmatch(node.id) is not None
     if isinstance(node, ast.Constant):
-        return type(node.value) in (int, float, bool)
+        name = isinstance(node.value, str) and _SYMBOL.fullmatch(node.value)
+        return bool(name) or type(node.value) in (int, float, bool)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-        power = node.right
-        return (
-            isinstance(power, ast.Constant)
-            and isinstance(power.value, int)
-            and abs(power.value) <= _LARGEST_POWER
-        )
+        return _small(node.right)
     return isinstance(node, _NODES)
+
+
+def _small(power: ast.expr) -> bool:
+    if isinstance(power, ast.Call) and len(power.args) == 1:  # Integer(2)
+        return _small(power.args[0])
+    return (
+        isinstance(power, ast.Constant)
+        and isinstance(power.value, int)
+        and abs(power.value) <= _LARGEST_POWER
+    )

@@ -55,6 +55,7 @@ def saved(model, example, tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_a_program_becomes_onnx_with_its_own_signature(saved, model, example):
     source = sources.load(saved)
     assert source.kind == "program"
@@ -216,7 +217,7 @@ def test_python_guards_and_foreign_members_are_left_out(saved, tmp_path):
         archive.writestr("model/data/aotinductor/model/evil.so", b"\x7fELF")
         archive.writestr("model/models/other.json", b"{}")
     program = sources.load(path).program
-    assert not program._guards_code or "os" not in str(program._guards_code)
+    assert "abort" not in str(program._guards_code)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\3\4 cut", b"\x80\2}."])
@@ -229,6 +230,15 @@ def test_files_that_are_no_programs_are_refused(content, tmp_path):
         programs.read(tmp_path / "none.pt2")
 
 
-@pytest.mark.parametrize("text", ["s77", "2*s77 + 1", "Max(1, FloorDiv(s77, 2))", "(s0 - 1)**2"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s77",
+        "2*s77 + 1",
+        "Max(1, FloorDiv(s77, 2))",
+        "(s0 - 1)**2",
+        "Add(Integer(1), Pow(Symbol('s17', positive=True, integer=True), Integer(2)))",
+    ],
+)
 def test_sizes_as_torch_writes_them_pass(text):
     program_checks._expression(text)
