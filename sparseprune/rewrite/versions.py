@@ -126,18 +126,13 @@ def _alike(node: onnx.NodeProto, proto: onnx.ModelProto, version: int) -> bool:
         return True
     given = {attribute.name for attribute in node.attribute}
     known = given <= set(old.attributes)
+    # An attribute that is new has what was done before it as its default.
     defaults = all(
-        _default(new, name) == _default(old, name)
-        for name in {*new.attributes, *old.attributes} - given
+        new.attributes[name].default_value == old.attributes[name].default_value
+        for name in new.attributes.keys() & old.attributes.keys() - given
     )
     ports = len(node.input) <= old.max_input and len(node.output) <= old.max_output
     return known and defaults and ports and new.min_input == old.min_input
-
-
-def _default(schema: onnx.defs.OpSchema, name: str) -> bytes | None:
-    """An attribute's default; an attribute that is not there has none."""
-    attribute = schema.attributes.get(name)
-    return attribute.default_value.SerializeToString() if attribute is not None else None
 
 
 def _lowered(
@@ -160,6 +155,7 @@ def _converted(proto: onnx.ModelProto, version: int) -> onnx.ModelProto:
         raise InputError(f"{text}one with functions or sparse tensors; export it again")
     try:
         result = onnx.version_converter.convert_version(proto, version)
+        onnx.checker.check_model(result)  # it may leave what the older set lacks as it is
     except Exception as error:  # its errors are bare RuntimeErrors, and protobuf's for the size
         raise InputError(f"{text}{first_line(error)}; export it again") from error
     if not result.metadata_props:
