@@ -4,13 +4,17 @@ BIN := .venv/bin
 SOURCES := $(shell find csrc -name '*.cpp' -o -name '*.h')
 FORMATTED := $(SOURCES) $(shell find examples tests/examples -name '*.cpp' -o -name '*.h')
 
-.PHONY: demo test arm64 lint format bench clean
+.PHONY: demo test real arm64 lint format bench clean
 
 demo: .venv/all
 	$(BIN)/sparseprune run recipes/quickstart.yaml
 
 test: lint
 	$(BIN)/pytest
+
+# Part of `make test` too, less the networks of 240 to 575 MB.
+real: .venv/dev
+	SPARSEPRUNE_LARGE=1 $(BIN)/pytest tests/real
 
 # Part of `make test` too: cross-built, and run under emulation.
 arm64: .venv/dev

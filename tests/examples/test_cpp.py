@@ -41,7 +41,8 @@ def compare(request, tmp_path_factory):
         assert done.returncode == 0, done.stdout + done.stderr
         assert "warning" not in done.stderr, done.stderr
 
-    def run(*arguments, library=onnxruntime.library_path()):
+    def run(*arguments, library=None):
+        library = library or onnxruntime.library_path()
         command = [folder / "compare", library, *arguments, *(["--runs", "3"] if arguments else [])]
         return subprocess.run(command, capture_output=True, text=True)
 
