@@ -76,26 +76,26 @@ def run():
 
 @pytest.fixture(scope="session")
 def assert_answers(real, draw, run):
-    """A pruned model answers with our provider as with the CPU provider, within rounding.
+    """A file answers, but for rounding, as the pruned model it was made of with the CPU provider.
 
-    Gives how many of its nodes our provider claimed.
+    Without a file, the model itself does with our provider. Gives how many nodes we claimed.
     """
 
-    def check(model, shapes, *, min_sparsity=None):
+    def check(model, shapes, *, file=None, provider="sparseprune", min_sparsity=None):
         pruned = model.SerializeToString()
         cpu = onnxruntime.session(pruned, threads=1, provider="cpu")
         feeds = draw(cpu, shapes)
         expected = cpu.run(None, feeds)
-        ours = onnxruntime.session(
-            pruned, threads=1, provider="sparseprune", min_sparsity=min_sparsity
+        session = onnxruntime.session(
+            file or pruned, threads=1, provider=provider, min_sparsity=min_sparsity
         )
         rng = np.random.default_rng(1)
         moved = run(real.jolted(model, rng).SerializeToString(), feeds, provider="cpu")
-        for value, exact, jolted in zip(ours.run(None, feeds), expected, moved, strict=True):
+        for value, exact, jolted in zip(session.run(None, feeds), expected, moved, strict=True):
             bound = np.abs(jolted - exact).max()
             # It must tell rounding from a wrong layer: that moves outputs by as much as they vary.
             assert 0 < bound < 1e-2 * exact.std()
             assert np.abs(value - exact).max() <= bound
-        return (onnxruntime.assignment(ours) or (None,))[0]
+        return (onnxruntime.assignment(session) or (None,))[0]
 
     return check

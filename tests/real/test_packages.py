@@ -6,55 +6,65 @@ import numpy as np
 import onnx
 import pytest
 
+import sparseprune as sp
 from sparseprune import onnxruntime
+from sparseprune.errors import InputError
 
 pytestmark = pytest.mark.slow  # for the download
 
-RAPIDOCR = Path("rapidocr_onnxruntime/models")
 SILERO = Path("silero_vad/data")
-# File, shapes of its open inputs, the last operation if it would saturate, nodes we claim at least
-# (those of ONNX Runtime 1.32, less a few that other versions may fold).
-PRUNED = {
-    "text detection": (
-        RAPIDOCR / "ch_PP-OCRv4_det_infer.onnx",
-        {"x": [1, 3, 160, 224]},
-        "Sigmoid",
-        150,
-    ),
-    "text recognition": (
-        RAPIDOCR / "ch_PP-OCRv4_rec_infer.onnx",
-        {"x": [2, 3, 48, 160]},
-        "Softmax",
-        130,
-    ),
-    "text direction": (
-        RAPIDOCR / "ch_ppocr_mobile_v2.0_cls_infer.onnx",
-        {"x": [3, 3, 48, 192]},
-        "Softmax",
-        80,
-    ),
-    "captcha detection": (Path("ddddocr/common_det.onnx"), {}, None, 150),
-    "captcha recognition": (Path("ddddocr/common.onnx"), {"input1": [1, 1, 64, 160]}, None, 25),
-}
+CASES = ["text detection", "text recognition", "text direction"]
+CASES += ["captcha detection", "captcha recognition"]
 
 
-@pytest.mark.parametrize("case", PRUNED)
-def test_pruned_networks_answer_as_with_the_cpu_provider(case, packaged, real, assert_answers):
-    path, shapes, last, nodes = PRUNED[case]
-    model = real.before_last(onnx.load(packaged / path), last)
-    assert real.prune(model, 0.9) > 15
+@pytest.mark.parametrize("name", CASES)
+def test_pruned_networks_answer_as_with_the_cpu_provider(name, packaged, real, assert_answers):
+    case = real.PACKAGED[name]
     # By sparsity, so that all that can be claimed is, also what gains nothing on this CPU.
-    claimed = assert_answers(model, shapes, min_sparsity=0.5)
-    assert claimed is None or claimed >= nodes
+    claimed = assert_answers(real.pruned(case, packaged), case.shapes, min_sparsity=0.5)
+    assert claimed is None or claimed >= case.claimed
 
 
-@pytest.mark.parametrize("case", ["text detection", "captcha detection"])
-def test_the_cost_model_claims_parts_of_them(case, packaged, real, assert_answers):
-    path, shapes, last, _ = PRUNED[case]
-    model = real.before_last(onnx.load(packaged / path), last)
-    real.prune(model, 0.9)
-    claimed = assert_answers(model, shapes)
+@pytest.mark.parametrize("name", ["text detection", "captcha detection"])
+def test_the_cost_model_claims_parts_of_them(name, packaged, real, assert_answers):
+    case = real.PACKAGED[name]
+    claimed = assert_answers(real.pruned(case, packaged), case.shapes)
     assert claimed is None or claimed > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("text detection", "plain"),
+        ("text detection", "compact"),
+        ("text detection", "slim"),
+        ("text direction", "compact"),
+        ("captcha detection", "compact"),
+    ],
+)
+def test_they_are_exported(name, form, packaged, real, assert_answers, tmp_path):
+    """Every form runs with our provider, and without."""
+    case, source, target = real.PACKAGED[name], tmp_path / "source.onnx", tmp_path / "target.onnx"
+    model = real.pruned(case, packaged)
+    onnx.save(model, source)
+    sp.export(source, target, form=form, input_shapes=case.shapes, tune=0)
+    for provider in ("sparseprune", "cpu"):
+        assert_answers(model, case.shapes, file=target, provider=provider)
+    size = target.stat().st_size / source.stat().st_size
+    assert size < {"plain": 1.01, "compact": 0.5, "slim": 1.0}[form]
+    assert (onnx.load(target).graph == model.graph) == (form == "plain")
+
+
+def test_without_dead_channels_there_is_no_slim_form(packaged, real, tmp_path):
+    case = real.PACKAGED["captcha recognition"]
+    onnx.save(real.pruned(case, packaged), tmp_path / "source.onnx")
+    with pytest.raises(InputError, match="no channel can leave"):
+        sp.export(
+            tmp_path / "source.onnx",
+            tmp_path / "target.onnx",
+            form="slim",
+            input_shapes=case.shapes,
+        )
 
 
 def speech(rows):
@@ -82,7 +92,22 @@ UNTOUCHED = {
 
 
 @pytest.mark.parametrize("case", UNTOUCHED)
-def test_what_we_do_not_run_is_left_alone(case, packaged, run):
+def test_what_we_do_not_run_is_exported_as_it_is(case, packaged, tmp_path):
+    path, feeds = UNTOUCHED[case]
+    # Of their intermediate representation (IR) 10, ONNX Runtime 1.18 was the first.
+    sp.export(
+        packaged / path,
+        tmp_path / "exported.onnx",
+        example_inputs=feeds,
+        min_onnxruntime="1.18",
+    )
+    source, exported = onnx.load(packaged / path), onnx.load(tmp_path / "exported.onnx")
+    assert exported.graph == source.graph
+    assert exported.opset_import == source.opset_import
+
+
+@pytest.mark.parametrize("case", UNTOUCHED)
+def test_what_we_do_not_run_is_left_to_the_cpu_provider(case, packaged, run):
     path, feeds = UNTOUCHED[case]
     ours = onnxruntime.session(packaged / path, threads=1, provider="sparseprune", min_sparsity=0)
     assert (onnxruntime.assignment(ours) or (0,))[0] == 0
