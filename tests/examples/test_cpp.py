@@ -31,9 +31,12 @@ pytestmark = pytest.mark.skipif(CMAKE is None, reason="cmake is not installed")
 def compare(request, tmp_path_factory):
     """Builds the example; gives a function that runs it."""
     folder = tmp_path_factory.mktemp("cpp")
-    (library,) = Path(ort.__file__).parent.glob("capi/libonnxruntime.so.*")
+    package = Path(ort.__file__).parent / "capi"
+    (library,) = package.glob("libonnxruntime.so.*")
     # The name that programs linked with it ask for.
     (folder / "libonnxruntime.so.1").symlink_to(library)
+    shared = "libonnxruntime_providers_shared.so"  # 1.23 looks for it there
+    (folder / shared).symlink_to(package / shared)
     include = ";".join(map(str, HEADERS[request.param]))
     where = [f"-DORT_INCLUDE_DIR={include}", f"-DORT_LIBRARY={folder}/libonnxruntime.so.1"]
     for step in (["-S", ROOT / "examples/cpp", "-B", folder, *where], ["--build", folder]):
