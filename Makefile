@@ -2,14 +2,19 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find csrc -name '*.cpp' -o -name '*.h')
+FORMATTED := $(SOURCES) $(shell find examples tests/examples -name '*.cpp' -o -name '*.h')
 
-.PHONY: demo test arm64 lint format bench clean
+.PHONY: demo test real arm64 lint format bench clean
 
 demo: .venv/all
 	$(BIN)/sparseprune run recipes/quickstart.yaml
 
 test: lint
 	$(BIN)/pytest
+
+# Part of `make test` too, less the networks of 240 to 575 MB.
+real: .venv/dev
+	SPARSEPRUNE_LARGE=1 $(BIN)/pytest tests/real
 
 # Part of `make test` too: cross-built, and run under emulation.
 arm64: .venv/dev
@@ -18,14 +23,14 @@ arm64: .venv/dev
 lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run --Werror $(SOURCES)
+	$(BIN)/clang-format --dry-run --Werror $(FORMATTED)
 	$(BIN)/mypy
 	$(BIN)/codespell
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i $(SOURCES)
+	$(BIN)/clang-format -i $(FORMATTED)
 
 bench: .venv/dev
 	$(BIN)/pytest benchmarks

@@ -43,8 +43,9 @@ constexpr Reader kReaders[] = {
     {"Upsample", UnderstandUpsample},
 };
 
-// With the constant of a sum or a product on the right.
-SourceNode Ordered(const SourceGraph& graph, SourceNode node) {
+// Sum of two as Add; with the constant of a sum or a product on the right.
+SourceNode Simplified(const SourceGraph& graph, SourceNode node) {
+  if (node.op == "Sum" && node.inputs.size() == 2) node.op = "Add";
   const bool commutes = node.op == "Add" || node.op == "Mul";
   if (commutes && NodeView(graph, node).IsConstant(0) && node.inputs.size() == 2)
     std::swap(node.inputs[0], node.inputs[1]);
@@ -54,12 +55,11 @@ SourceNode Ordered(const SourceGraph& graph, SourceNode node) {
 }  // namespace
 
 Layer Understand(const SourceGraph& graph, const SourceNode& node) {
-  if (node.domain.empty() || node.domain == "ai.onnx")
+  if (node.domain.empty() || node.domain == "ai.onnx") {
+    const SourceNode simplified = Simplified(graph, node);
     for (const Reader& reader : kReaders)
-      if (node.op == reader.op) {
-        const SourceNode ordered = Ordered(graph, node);
-        return reader.understand(NodeView(graph, ordered));
-      }
+      if (simplified.op == reader.op) return reader.understand(NodeView(graph, simplified));
+  }
   if (const CompactOperator* kind = FindCompactOperator(node.domain, node.op))
     return UnderstandCompact(NodeView(graph, node), *kind);
   throw Refusal{"unsupported operation"};

@@ -236,6 +236,7 @@ RULES = {
     "Gemm": gemm,
     "MatMul": matmul,
     "Add": add,
+    "Sum": add,
     "Mul": scale,
     "Sub": lambda a, x, y: add(a, x, (-y[0], y[1])),
     "Div": divide,

@@ -139,8 +139,8 @@ def _shape(flow: Flow, node: onnx.NodeProto) -> list[Track] | None:
 
 def _avoids(flow: Flow, reader: onnx.NodeProto, place: int, rank: int) -> bool:
     """Whether ``reader`` takes sizes out of a shape of ``rank``, but not the one at ``place``."""
-    numbers = flow.view.constant(reader, 1)
-    return reader.op_type == "Gather" and numbers is not None and place not in numbers % rank
+    taken = flow.view.constant(reader, 1)  # one number, or many
+    return reader.op_type == "Gather" and taken is not None and place not in np.ravel(taken) % rank
 
 
 RULES: dict[str, Rule] = {
