@@ -50,12 +50,21 @@ SourceNode Ordered(const SourceGraph& graph, SourceNode node) {
   return node;
 }
 
+// Before opset 7 sums and products were broadcast by other rules, and normalisation was for
+// training; nor does ONNX Runtime have them.
+bool IsAncient(const SourceNode& node) {
+  for (const char* op : {"Add", "BatchNormalization", "Div", "Gemm", "Mul", "Sub"})
+    if (node.op == op) return node.version < 7;
+  return false;
+}
+
 }  // namespace
 
 Layer Understand(const SourceGraph& graph, const SourceNode& node) {
   if (node.domain.empty() || node.domain == "ai.onnx")
     for (const Reader& reader : kReaders)
       if (node.op == reader.op) {
+        Require(!IsAncient(node), "from before opset 7");
         const SourceNode ordered = Ordered(graph, node);
         return reader.understand(NodeView(graph, ordered));
       }

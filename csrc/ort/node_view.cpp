@@ -94,6 +94,7 @@ Layer NodeView::MakeLayer(Op op, size_t inputs) const {
   layer.op = op;
   layer.inputs.assign(node_.inputs.begin(), node_.inputs.begin() + inputs);
   layer.output = node_.outputs[0];
+  layer.expected.assign(rank(), -1);
   return layer;
 }
 
