@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SOURCES := $(shell find csrc -name '*.cpp' -o -name '*.h')
 
-.PHONY: demo test arm64 lint format bench clean
+.PHONY: demo test arm64 fuzz lint format bench clean
 
 demo: .venv/all
 	$(BIN)/sparseprune run recipes/quickstart.yaml
@@ -14,6 +14,12 @@ test: lint
 # Part of `make test` too: cross-built, and run under emulation.
 arm64: .venv/dev
 	$(BIN)/pytest tests/csrc/test_arm64.py
+
+# With sanitizers, on all cores, from a fresh seed; findings are kept in build/fuzz. The tests run
+# the same fuzzers for some seconds from a fixed seed.
+FUZZ_SECONDS ?= 600
+fuzz: .venv/dev
+	$(BIN)/python tests/fuzz/fuzz.py --seconds $(FUZZ_SECONDS) --sanitize
 
 lint: .venv/dev
 	$(BIN)/ruff check .

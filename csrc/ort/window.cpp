@@ -59,15 +59,6 @@ void ResolvePads(const NodeView& node, Layer& layer) {
   ResolveSame(node.axes(), automatic == "SAME_UPPER", layer);
 }
 
-// An input known to be smaller than the window is for the CPU provider to explain.
-void ExpectFit(const std::vector<Axis>& axes, const Window& window) {
-  for (int axis = 0; axis < 2; ++axis) {
-    const int64_t extent = axes[2 + axis].extent;
-    const int64_t padded = extent + window.pad_begin[axis] + window.pad_end[axis];
-    Require(extent < 0 || padded >= window.Reach(axis), "its input is smaller than its window");
-  }
-}
-
 void ReadWindow(const NodeView& node, Layer& layer) {
   ReadPair(node, "strides", layer.window.stride);
   ReadPair(node, "dilations", layer.window.dilation);
@@ -99,6 +90,14 @@ Layer UnderstandPool(const NodeView& node, Op op) {
 }
 
 }  // namespace
+
+void ExpectFit(const std::vector<Axis>& axes, const Window& window) {
+  for (int axis = 0; axis < 2; ++axis) {
+    const int64_t extent = axes[2 + axis].extent;
+    const int64_t padded = extent + window.pad_begin[axis] + window.pad_end[axis];
+    Require(extent < 0 || padded >= window.Reach(axis), "its input is smaller than its window");
+  }
+}
 
 Layer UnderstandConv(const NodeView& node) {
   ExpectMap(node, "convolution");

@@ -3,8 +3,11 @@
 import hostile_graphs
 import mutations
 import numpy as np
+import onnx
 from case import Case
 from wider_networks import Maps, Rows
+
+from sparseprune import rewrite
 
 
 def network(seed: int) -> Case:
@@ -21,16 +24,27 @@ def network(seed: int) -> Case:
     return Case(model, feeds, settings)
 
 
+def compact(model: bytes) -> bytes:
+    """With small encodings of its weights."""
+    return rewrite.compact(onnx.load_from_string(model)).SerializeToString()
+
+
 def differential(seed: int) -> Case:
     """Answers within computed bounds."""
     case = network(seed)
     case.settings["bounds"] = True
+    if np.random.default_rng([seed, 3]).random() < 0.3:
+        case.plain, case.model = case.model, compact(case.model)
     return case
 
 
 def structure(seed: int) -> Case:
     """A valid network in which a few things are not what they should be."""
-    return hostile_graphs.spoil(network(seed), np.random.default_rng([seed, 1]))
+    rng = np.random.default_rng([seed, 1])
+    case = network(seed)
+    if rng.random() < 0.3:
+        case.model = compact(case.model)
+    return hostile_graphs.spoil(case, rng)
 
 
 def bytes_(seed: int) -> Case:

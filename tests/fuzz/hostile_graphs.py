@@ -44,10 +44,7 @@ def some(rng, choices, most=6):
 def attribute(rng, model):
     """One that the operation has, set to anything; mostly of the right type."""
     node = pick(rng, model.graph.node)
-    try:
-        known = onnx.defs.get_schema(node.op_type, model.opset_import[0].version).attributes
-    except onnx.defs.SchemaError:
-        return
+    known = kinds_of_attributes(node, model.opset_import[0].version)
     if not known:
         return
     name = pick(rng, sorted(known))
@@ -59,7 +56,7 @@ def attribute(rng, model):
         kind.FLOATS: lambda: some(rng, FLOATS),
         kind.STRING: lambda: pick(rng, STRINGS),
     }
-    make = values.get(known[name].type if rng.random() < 0.9 else pick(rng, list(values)))
+    make = values.get(known[name] if rng.random() < 0.9 else pick(rng, list(values)))
     if make is None:
         return
     kept = [a for a in node.attribute if a.name != name]
@@ -68,8 +65,19 @@ def attribute(rng, model):
     made = make()
     if made != [] or rng.random() < 0.3:
         kinds = {kind.INTS: onnx.AttributeProto.INTS, kind.FLOATS: onnx.AttributeProto.FLOATS}
-        empty = kinds.get(known[name].type, onnx.AttributeProto.INTS) if made == [] else None
+        empty = kinds.get(known[name], onnx.AttributeProto.INTS) if made == [] else None
         node.attribute.append(helper.make_attribute(name, made, attr_type=empty))
+
+
+def kinds_of_attributes(node, opset):
+    """By name: what the schema says, or, of an operation of ours, what the node has."""
+    if node.domain:
+        return {a.name: onnx.defs.OpSchema.AttrType(a.type) for a in node.attribute}
+    try:
+        known = onnx.defs.get_schema(node.op_type, opset).attributes
+    except onnx.defs.SchemaError:
+        return {}
+    return {name: attribute.type for name, attribute in known.items()}
 
 
 def small(rng):
