@@ -27,8 +27,8 @@ def code_range():
 
 def attempts(range_, times, attempt):
     """Fail after 0, 1, 2 ... allocations, less densely later, until nothing fails any more."""
-    after = 0
-    for tried in itertools.count():
+    after, tried, failed = 0, 0, True
+    while failed:
         ALLOCATOR.FailAllocations(*range_, after, times)
         try:
             attempt()
@@ -37,9 +37,8 @@ def attempts(range_, times, attempt):
             assert "memory" in text or "bad_alloc" in text, text
         failed = ALLOCATOR.FailuresLeft() < times
         ALLOCATOR.FailAllocations(0, 0, 0, 0)
-        if not failed:
-            return tried
-        after += 1 + after // 40
+        after, tried = after + 1 + after // 40, tried + 1
+    return tried
 
 
 def open_session(**arguments):

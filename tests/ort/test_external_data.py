@@ -1,19 +1,16 @@
 """Models whose weights lie in a file beside them: large ones, broken ones, and those that point
 elsewhere."""
 
-import os
-
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper
 
 from sparseprune import onnxruntime
 from sparseprune.errors import InputError
+from sparseprune.onnxruntime import external as external_files
 
 WEIGHT = np.array([[0, 2, 0], [0, 0, -1]], np.float32)
-VERSION = tuple(int(part) for part in ort.__version__.split(".")[:2])
 
 
 def external(name, shape, **place):
@@ -80,21 +77,73 @@ def test_a_side_file_that_is_not_as_said_is_an_error(name, provider, folder):
         open_with(folder, provider, **BROKEN[name])
 
 
-@pytest.mark.skipif(VERSION < (1, 27), reason="this ONNX Runtime follows any path")
-@pytest.mark.parametrize("way", ["absolute", "above", "through a folder", "link", "linked folder"])
-def test_a_path_that_leads_out_of_the_models_folder_is_refused(way, folder):
+WAYS = ["absolute", "above", "through a folder", "link", "linked folder"]
+
+
+def way_out(way, folder):
     outside = folder.parent / "weights.bin"
-    os.symlink(outside, folder / "link.bin")
-    os.symlink(folder.parent, folder / "linked")
-    location = {
+    (folder / "link.bin").symlink_to(outside)
+    (folder / "linked").symlink_to(folder.parent)
+    return {
         "absolute": outside,
         "above": "../weights.bin",
         "through a folder": "inner/../../weights.bin",
         "link": "link.bin",
         "linked folder": "linked/weights.bin",
     }[way]
-    with pytest.raises(InputError, match="not allowed|escapes"):
-        open_with(folder, location=location)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_path_that_leads_out_of_the_models_folder_is_refused(way, folder):
+    """By ONNX Runtime from 1.27 on, and before by us."""
+    with pytest.raises(InputError, match=r"not allowed|escapes|inside its folder"):
+        open_with(folder, location=way_out(way, folder))
+
+
+def in_a_branch(model):
+    """Its graph as a branch of an If."""
+    value = helper.make_tensor_value_info
+    body = helper.make_graph(model.graph.node, "body", [], model.graph.output)
+    body.initializer.extend(model.graph.initializer)
+    node = helper.make_node("If", ["flag"], ["out"], then_branch=body, else_branch=body)
+    inputs = [*model.graph.input, value("flag", TensorProto.BOOL, [])]
+    graph = helper.make_graph([node], "outer", inputs, [value("out", TensorProto.FLOAT, None)])
+    return helper.make_model(graph, opset_imports=model.opset_import, ir_version=8)
+
+
+def in_a_constant(model):
+    """Its weight as an attribute of a Constant node, in a function."""
+    node = helper.make_node("Constant", [], ["w"], value=model.graph.initializer[0])
+    function = helper.make_function(
+        "ours", "Weight", [], ["w"], [node], [helper.make_opsetid("", 17)]
+    )
+    model.functions.append(function)
+    del model.graph.initializer[:]
+    return model
+
+
+@pytest.mark.parametrize("place", [lambda model: model, in_a_branch, in_a_constant])
+@pytest.mark.parametrize("way", [*WAYS, "inside"])
+def test_older_runtimes_open_only_what_lies_inside(way, place, folder):
+    location = "inner/../weights.bin" if way == "inside" else way_out(way, folder)
+    path = folder / "model.onnx"
+    path.write_bytes(
+        place(chain([external("w", [2, 3], location=location)], 3)).SerializeToString()
+    )
+    if way == "inside":
+        external_files.check(path)
+        return
+    with pytest.raises(InputError, match=r"expected the weights of .* inside its folder"):
+        external_files.check(path)
+
+
+def test_what_is_no_model_is_no_model(folder):
+    model = chain([external("w", [2, 3], location="weights.bin")], 3).SerializeToString()
+    path = folder / "model.onnx"
+    for spoiled in (model[:-3], b"\x3b" + model, b"\xff" * 20):
+        path.write_bytes(spoiled)
+        with pytest.raises(InputError, match="truncated or something else"):
+            external_files.check(path)
 
 
 @pytest.mark.slow

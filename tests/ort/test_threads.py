@@ -20,7 +20,8 @@ THREADS = """
     alone = open_session(threads=1)
     expected = [alone.run(None, {"x": x})[0] for x in inputs]
     sessions = [open_session(threads=1 + i % 3) for i in range(6)]
-    others = [open_session(threads=1, tune_seconds=0.005), open_session(threads=2, explain=explained)]
+    others = [open_session(threads=1, tune_seconds=0.005)]
+    others += [open_session(threads=2, explain=explained)]
     together = threading.Barrier(8)
 
     def work(worker):
