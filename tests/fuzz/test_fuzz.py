@@ -36,7 +36,10 @@ def test_a_wrong_answer_is_found_and_kept(fuzz, faulty_library, tmp_path):
 def test_a_crash_is_found_and_kept(fuzz, tmp_path):
     """Of a library that aborts when it is loaded."""
     source, library = tmp_path / "aborts.c", tmp_path / "aborts.so"
-    source.write_text("#include <stdlib.h>\nvoid CreateEpFactories(void) { abort(); }\n")
+    source.write_text(
+        "#include <stdlib.h>\nvoid CreateEpFactories(void) { abort(); }\n"
+        "void ReleaseEpFactory(void) {}\n"
+    )
     compiler = os.environ.get("CC", "cc").split()
     subprocess.run([*compiler, "-shared", "-fPIC", source, "-o", library], check=True)
     printed = fuzz(
