@@ -4,7 +4,7 @@ BIN := .venv/bin
 SOURCES := $(shell find csrc -name '*.cpp' -o -name '*.h')
 FORMATTED := $(SOURCES) $(shell find examples tests/examples -name '*.cpp' -o -name '*.h')
 
-.PHONY: demo test real arm64 lint format bench clean
+.PHONY: demo test real arm64 fuzz lint format bench clean
 
 demo: .venv/all
 	$(BIN)/sparseprune run recipes/quickstart.yaml
@@ -19,6 +19,12 @@ real: .venv/dev
 # Part of `make test` too: cross-built, and run under emulation.
 arm64: .venv/dev
 	$(BIN)/pytest tests/csrc/test_arm64.py
+
+# With sanitizers, on all cores, from a fresh seed; findings are kept in build/fuzz. The tests run
+# the same fuzzers for some seconds from a fixed seed.
+FUZZ_SECONDS ?= 600
+fuzz: .venv/dev
+	$(BIN)/python tests/fuzz/fuzz.py --seconds $(FUZZ_SECONDS) --sanitize
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -151,6 +151,7 @@ inline constexpr Slot<307, HardwareDeviceType(const HardwareDevice*)> HardwareDe
 inline constexpr Slot<317, Table()> GetEpApi;
 // OrtApi: graphs and nodes (23)
 inline constexpr Slot<326, Status*(const ValueInfo*, const Value**)> ValueInfo_GetInitializerValue;
+inline constexpr Slot<330, Status*(const ValueInfo*, bool*)> ValueInfo_IsGraphOutput;
 inline constexpr Slot<331, Status*(const ValueInfo*, bool*)> ValueInfo_IsConstantInitializer;
 inline constexpr Slot<344, Status*(const Graph*, size_t*)> Graph_GetNumNodes;
 inline constexpr Slot<345, Status*(const Graph*, const Node**, size_t)> Graph_GetNodes;
@@ -158,6 +159,7 @@ inline constexpr Slot<346, Status*(const Graph*, const Node**)> Graph_GetParentN
 inline constexpr Slot<349, Status*(const Node*, const char**)> Node_GetName;
 inline constexpr Slot<350, Status*(const Node*, const char**)> Node_GetOperatorType;
 inline constexpr Slot<351, Status*(const Node*, const char**)> Node_GetDomain;
+inline constexpr Slot<352, Status*(const Node*, int*)> Node_GetSinceVersion;
 inline constexpr Slot<353, Status*(const Node*, size_t*)> Node_GetNumInputs;
 inline constexpr Slot<354, Status*(const Node*, const ValueInfo**, size_t)> Node_GetInputs;
 inline constexpr Slot<355, Status*(const Node*, size_t*)> Node_GetNumOutputs;

@@ -21,6 +21,7 @@ void ExpectInput(const NodeView& node, const Layer& layer) {
 Layer UnderstandCompact(const NodeView& node, const CompactOperator& kind) {
   const bool conv = kind.op == Op::kConv;
   conv ? node.ExpectData(1, {4}) : node.ExpectData(1, {2, 3});
+  Require(node.input_count() == 4, "not four inputs");
   CompactAttributes attributes;
   attributes.weight_shape = node.Ints("weight_shape");
   attributes.strides = node.Ints("strides");

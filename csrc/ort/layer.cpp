@@ -52,13 +52,24 @@ SourceNode Simplified(const SourceGraph& graph, SourceNode node) {
   return node;
 }
 
+// Before opset 7 sums and products were broadcast by other rules, and normalisation was for
+// training; nor does ONNX Runtime have them.
+bool IsAncient(const SourceNode& node) {
+  for (const char* op : {"Add", "BatchNormalization", "Div", "Gemm", "Mul", "Sub"})
+    if (node.op == op) return node.version < 7;
+  return false;
+}
+
 }  // namespace
 
 Layer Understand(const SourceGraph& graph, const SourceNode& node) {
   if (node.domain.empty() || node.domain == "ai.onnx") {
     const SourceNode simplified = Simplified(graph, node);
     for (const Reader& reader : kReaders)
-      if (simplified.op == reader.op) return reader.understand(NodeView(graph, simplified));
+      if (simplified.op == reader.op) {
+        Require(!IsAncient(node), "from before opset 7");
+        return reader.understand(NodeView(graph, simplified));
+      }
   }
   if (const CompactOperator* kind = FindCompactOperator(node.domain, node.op))
     return UnderstandCompact(NodeView(graph, node), *kind);

@@ -19,6 +19,9 @@ struct Layer {
   Transpose transpose = Transpose::kNone;  // of an alias
   std::vector<int> inputs;
   int output = kAbsent;
+  // What was concluded from the declared shape of the first input, which may be wrong: the extents
+  // that have to be so, and -1 for the others.
+  Shape expected;
   Window window;
   int64_t groups = 1;
   Activation activation = Activation::kNone;

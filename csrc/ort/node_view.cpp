@@ -98,6 +98,7 @@ Layer NodeView::MakeLayer(Op op, size_t inputs) const {
   layer.op = op;
   layer.inputs.assign(node_.inputs.begin(), node_.inputs.begin() + inputs);
   layer.output = output();
+  layer.expected.assign(rank(), -1);
   return layer;
 }
 

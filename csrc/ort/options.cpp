@@ -29,6 +29,7 @@ std::optional<double> Parse(const Api& api, const abi::SessionOptions* session, 
   if (text.empty()) return std::nullopt;
   std::istringstream stream(text);
   stream.imbue(std::locale::classic());
+  stream.exceptions(std::ios::badbit);  // or no memory would read as no number
   double number = 0;
   stream >> number;
   if (!stream.fail() && stream.eof() && number >= lowest && number <= highest) return number;

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparseprune.errors import InputError
-from sparseprune.onnxruntime import arguments, routes
+from sparseprune.onnxruntime import arguments, external, routes
 from sparseprune.onnxruntime.routes import PROVIDER, library_path
 
 if TYPE_CHECKING:
@@ -78,6 +78,8 @@ def session(
     arguments.check_session(model, threads, min_sparsity, provider)
     arguments.check_tuning(tune_seconds, tuning_cache)
     arguments.check_files(tuning_file=tuning_file, explain=explain)
+    if routes.version(ort) < external.REFUSED_SINCE and not isinstance(model, bytes):
+        external.check(model)
     options = _prepare(ort, options, threads)
     if provider != "cpu" and not _chosen(options):
         settings = {
