@@ -140,7 +140,9 @@ def _shape(flow: Flow, node: onnx.NodeProto) -> list[Track] | None:
 def _avoids(flow: Flow, reader: onnx.NodeProto, place: int, rank: int) -> bool:
     """Whether ``reader`` takes sizes out of a shape of ``rank``, but not the one at ``place``."""
     numbers = flow.view.constant(reader, 1)
-    return reader.op_type == "Gather" and numbers is not None and place not in numbers % rank
+    if reader.op_type != "Gather" or numbers is None:
+        return False
+    return place not in (numbers.ravel() % rank).tolist()
 
 
 RULES: dict[str, Rule] = {
