@@ -300,6 +300,28 @@ def test_reshape_to_a_vector(flat):
     assert [d.dim_value for d in slimmed.graph.input[0].type.tensor_type.shape.dim[1:]] == [3, 4, 4]
 
 
+def traced_view(m, x, *, asked=0, last=-1):
+    """x.view(x.size(asked), last) as tracers write it."""
+    size = m.node("Gather", m.node("Shape", x), m.constant(np.array(asked)), axis=0)
+    size = m.node("Unsqueeze", size, m.constant(np.array([0])))
+    return m.node("Reshape", x, m.node("Concat", size, m.constant(np.array([last])), axis=0))
+
+
+def test_a_view_whose_batch_is_asked_for_when_it_runs():
+    m = Maker(9, shape=(None, 3, 4, 4))
+    x = traced_view(m, m.node("Relu", m.conv("x", 3, 6, dead=(0, 4))))
+    check(m.model(m.gemm(x, 96, 3)), [(4, 3, 3, 3), (3, 64)])
+
+
+@pytest.mark.parametrize(("asked", "last"), [(0, 96), (2, -1)])
+def test_a_view_that_is_not_understood_keeps_channels(asked, last):
+    m = Maker(9, shape=(4, 3, 4, 4))
+    x = m.node("Relu", m.conv("x", 3, 6, dead=(0, 4)))
+    x = traced_view(m, x, asked=asked, last=last)
+    with pytest.raises(InputError, match="no channel can leave"):
+        slim(m.model(m.node("ReduceSum", x, m.constant(np.array([0])))), round_to=1)
+
+
 def test_positions_before_channels():
     m = Maker(9, shape=(2, 3, 4, 4))
     x = m.node("Transpose", m.conv("x", 3, 6, dead=(0, 4)), perm=[0, 2, 3, 1])
@@ -369,6 +391,17 @@ def test_a_weight_that_two_layers_share_is_cut_for_each():
     x = m.node("Relu", m.node("Conv", x, shared))
     slimmed = check(m.model(x), [(4, 3, 3, 3), (6, 4, 1, 1), (6, 6, 1, 1)])
     assert len({t.name for t in slimmed.graph.initializer}) == len(slimmed.graph.initializer)
+
+
+def test_a_copy_of_a_constant_is_a_constant():
+    m = Maker(12)
+    x = m.conv("x", 3, 6, dead=(0, 1))
+    copy = m.node("Identity", m.node("Identity", m.constant(m.rng.normal(size=(4, 6, 1, 1)))))
+    slimmed = slim(m.model(m.node("Conv", x, copy)), round_to=1)
+    assert weights(slimmed) == [(4, 3, 3, 3), (4, 4, 1, 1)]
+    assert [node.op_type for node in slimmed.graph.node] == ["Conv", "Conv"]
+    assert len(slimmed.graph.initializer) == 3
+    assert_same(m.model(m.nodes[-1].output[0]), slimmed)
 
 
 def test_a_gemm_with_factors_and_a_scalar_bias():
