@@ -437,6 +437,20 @@ def test_a_copy_of_a_constant_is_a_constant():
     assert_same(m.model(m.nodes[-1].output[0]), slimmed)
 
 
+def test_constants_that_nodes_move():
+    m = Maker(12, shape=(None, 5))
+    first, second = m.rng.normal(size=(6, 5)), m.rng.normal(size=(3, 6))
+    bias = m.rng.normal(size=6)
+    first[:2], bias[:2] = 0, 0
+    x = m.node("MatMul", "x", m.node("Transpose", m.constant(first)))
+    x = m.node("Add", x, m.node("Unsqueeze", m.constant(bias), m.constant(np.array([0]))))
+    x = m.node("MatMul", x, m.node("Transpose", m.constant(second), perm=[1, 0]))
+    model = m.model(x)
+    slimmed = slim(model, round_to=1)
+    assert weights(slimmed) == [(5, 4), (4, 3)]
+    assert_same(model, slimmed)
+
+
 def test_a_gemm_with_factors_and_a_scalar_bias():
     m = Maker(13, shape=(None, 5))
     first, second = m.rng.normal(size=(5, 6)), m.rng.normal(size=(6, 3))
