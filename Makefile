@@ -1,7 +1,8 @@
 # One word per need. Everything is installed into .venv from package registries.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := $(shell find csrc -name '*.cpp' -o -name '*.h')
+CODE := $(shell find csrc -name '*.cpp' -o -name '*.h')
+SOURCES := $(CODE) $(wildcard csrc/*/exports.lds)
 
 .PHONY: demo test arm64 lint format bench clean
 
@@ -18,14 +19,14 @@ arm64: .venv/dev
 lint: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run --Werror $(SOURCES)
+	$(BIN)/clang-format --dry-run --Werror $(CODE)
 	$(BIN)/mypy
 	$(BIN)/codespell
 
 format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i $(SOURCES)
+	$(BIN)/clang-format -i $(CODE)
 
 bench: .venv/dev
 	$(BIN)/pytest benchmarks
@@ -36,7 +37,7 @@ clean:
 
 # What is installed: "all" runs everything, "dev" tests it too. The stamp is newer than everything
 # that decides what is installed or compiled, so an edit sets up again.
-.venv/%: pyproject.toml setup.py constraints.txt csrc/ort/exports.lds $(SOURCES)
+.venv/%: pyproject.toml setup.py constraints.txt $(SOURCES)
 	@$(PYTHON) -c 'import sys; sys.exit("sparseprune needs Python 3.10 or newer, this is " + sys.version.split()[0] + "; set PYTHON=/path/to/python3") if sys.version_info < (3, 10) else None'
 	@echo "Setting up .venv with sparseprune[$*] (a few minutes the first time)"
 	test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
