@@ -4,13 +4,21 @@ BIN := .venv/bin
 CODE := $(shell find csrc -name '*.cpp' -o -name '*.h')
 SOURCES := $(CODE) $(wildcard csrc/*/exports.lds)
 
-.PHONY: demo test arm64 lint format bench clean
+.PHONY: demo test wheel matrix arm64 lint format bench clean
 
 demo: .venv/all
 	$(BIN)/sparseprune run recipes/quickstart.yaml
 
 test: lint
 	$(BIN)/pytest
+
+# For every Linux with glibc 2.28 or newer, and the Python of .venv.
+wheel: .venv/dev
+	$(BIN)/python wheels/build.py dist
+
+# Part of `make test` too: one build on many versions of ONNX Runtime.
+matrix: .venv/dev
+	$(BIN)/pytest tests/ort/test_versions.py
 
 # Part of `make test` too: cross-built, and run under emulation.
 arm64: .venv/dev
