@@ -19,7 +19,7 @@ def main() -> None:
         run("setup.py", "-q", "sdist", "--dist-dir", folder)
         (sources,) = Path(folder).glob("*.tar.gz")
         built = ("--no-deps", "--no-build-isolation", "--wheel-dir", folder)
-        run("-m", "pip", "-q", "wheel", *built, str(sources), env=os.environ | compilers())
+        run("-m", "pip", "-q", "wheel", *built, str(sources), **compilers())
         (wheel,) = Path(folder).glob("*.whl")
         # Refuses newer symbols and libraries that a Linux may lack; the others it would copy in.
         tags = ("--plat", PLATFORM, "--only-plat", "--wheel-dir", str(target))
@@ -38,9 +38,11 @@ def compilers() -> dict[str, str]:
     }
 
 
-def run(*arguments: str, env: dict[str, str] | None = None) -> None:
-    """Python with these arguments, at the root of the sources."""
-    subprocess.run([sys.executable, *arguments], cwd=ROOT, env=env, check=True)
+def run(*arguments: str, **environment: str) -> None:
+    """Python with these arguments, at the root of the sources; finds the programs beside it."""
+    paths = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    changed = {**os.environ, "PATH": os.pathsep.join(paths), **environment}
+    subprocess.run([sys.executable, *arguments], cwd=ROOT, env=changed, check=True)
 
 
 if __name__ == "__main__":
