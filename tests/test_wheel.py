@@ -135,8 +135,13 @@ def bare(wheel, tmp_path_factory):
     python = folder / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
     wanted = ["-c", ROOT / "constraints.txt", wheel, f"onnxruntime=={ort.__version__}"]
-    subprocess.run([*pip, "install", "--quiet", *wanted], check=True)
+    subprocess.run([*pip, "install", "--quiet", *wanted], env=clean(), check=True)
     return python
+
+
+def clean():
+    """The environment without what could lead to this tree or its library."""
+    return {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "SPARSEPRUNE_"))}
 
 
 def test_a_pruned_file_runs_sparse_with_onnxruntime_alone(bare, tmp_path):
@@ -144,11 +149,10 @@ def test_a_pruned_file_runs_sparse_with_onnxruntime_alone(bare, tmp_path):
     weight = np.where(rng.random((8, 3, 3, 3)) < 0.8, 0, rng.standard_normal((8, 3, 3, 3)))
     (tmp_path / "model.onnx").write_bytes(network(weight.astype(np.float32)))
     np.save(tmp_path / "x.npy", rng.standard_normal((2, 3, 8, 8)).astype(np.float32))
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "SPARSE"))}
     done = subprocess.run(
         [bare, Path(__file__).with_name("wheel_run.py"), tmp_path],
         cwd=tmp_path,
-        env={**environment, "SPARSEPRUNE_CACHE": str(tmp_path)},
+        env={**clean(), "SPARSEPRUNE_CACHE": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
