@@ -1,10 +1,11 @@
 # One word per need. Everything is installed into .venv from package registries.
 PYTHON ?= python3
 BIN := .venv/bin
-SOURCES := $(shell find csrc -name '*.cpp' -o -name '*.h')
-FORMATTED := $(SOURCES) $(shell find examples tests/examples -name '*.cpp' -o -name '*.h')
+CODE := $(shell find csrc -name '*.cpp' -o -name '*.h')
+SOURCES := $(CODE) $(wildcard csrc/*/exports.lds)
+FORMATTED := $(CODE) $(shell find examples tests/examples -name '*.cpp' -o -name '*.h')
 
-.PHONY: demo test real arm64 fuzz lint format bench clean
+.PHONY: demo test real wheel matrix arm64 fuzz lint format bench clean
 
 demo: .venv/all
 	$(BIN)/sparseprune run recipes/quickstart.yaml
@@ -15,6 +16,14 @@ test: lint
 # Part of `make test` too, less the networks of 240 to 575 MB.
 real: .venv/dev
 	SPARSEPRUNE_LARGE=1 $(BIN)/pytest tests/real
+
+# For every Linux with glibc 2.28 or newer, and the Python of .venv.
+wheel: .venv/dev
+	$(BIN)/python wheels/build.py dist
+
+# Part of `make test` too: one build on many versions of ONNX Runtime.
+matrix: .venv/dev
+	$(BIN)/pytest tests/ort/test_versions.py
 
 # Part of `make test` too: cross-built, and run under emulation.
 arm64: .venv/dev
@@ -47,7 +56,7 @@ clean:
 
 # What is installed: "all" runs everything, "dev" tests it too. The stamp is newer than everything
 # that decides what is installed or compiled, so an edit sets up again.
-.venv/%: pyproject.toml setup.py constraints.txt csrc/ort/exports.lds $(SOURCES)
+.venv/%: pyproject.toml setup.py constraints.txt $(SOURCES)
 	@$(PYTHON) -c 'import sys; sys.exit("sparseprune needs Python 3.10 or newer, this is " + sys.version.split()[0] + "; set PYTHON=/path/to/python3") if sys.version_info < (3, 10) else None'
 	@echo "Setting up .venv with sparseprune[$*] (a few minutes the first time)"
 	test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
