@@ -47,8 +47,7 @@ bool IsFasterUnrolled(const Step& step, const Shape& input, const Shape& output,
                       const KernelTable& kernels) {
   if (step.op != Op::kConv || step.other >= 0 || Area(output) > kernels.lanes) return false;
   const Node& node = *step.node;
-  if (Area(input) > kMostCells / Area(output) / node.in_channels / node.out_channels)
-    return false;
+  if (Area(input) > kMostCells / Area(output) / node.in_channels / node.out_channels) return false;
   return SliceCycles(Unroll(node, input, output).matrix, kernels) < ConvCycles(node, kernels);
 }
 
