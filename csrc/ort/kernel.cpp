@@ -56,6 +56,7 @@ Kernel::Kernel(const Api& api, Translation translation, size_t width, KernelTuni
       tokens_(translation.tokens),
       width_(width),
       tune_seconds_(tuning.seconds),
+      tune_slice_(tuning.slice),
       store_(std::move(tuning.store)),
       explain_(explain),
       program_(std::move(translation.graph), "", std::move(tuning.known)) {}
@@ -64,13 +65,21 @@ abi::Status* Kernel::RunGuarded(abi::KernelContext* context) noexcept {
   return Guard(api_.core, [&] { Run(context); });
 }
 
-// While one thread tunes, others run with what there is.
+// While one shape is tuned, others run with what there is, and the same one on other threads.
 void Kernel::TuneOnce(const std::vector<TensorView>& inputs) {
   const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock() || tuned_.size() == kMostShapes) return;
   std::vector<Shape> shapes = ShapesOf(inputs);
   if (std::find(tuned_.begin(), tuned_.end(), shapes) != tuned_.end()) return;
-  store_->Add(program_.Tune(shapes, tune_seconds_));
+  if (tuning_ != nullptr && tuning_shapes_ != shapes) return;
+  std::unique_ptr<TuningRun> tuning = std::move(tuning_);  // gone, should it fail
+  if (tuning == nullptr) tuning = program_.StartTuning(shapes, tune_seconds_);
+  if (!tuning->Go(tune_slice_)) {
+    tuning_ = std::move(tuning);
+    tuning_shapes_ = std::move(shapes);
+    throw Error(abi::ErrorCode::kFail, "sparseprune: tuning goes on; run again");
+  }
+  store_->Add(tuning->found());
   tuned_.push_back(std::move(shapes));
 }
 

@@ -57,6 +57,7 @@ Options ReadOptions(const Api& api, const abi::SessionOptions* session) {
   options.threads = static_cast<size_t>(Parse(api, session, "threads", 0, 4096).value_or(0));
   options.explain = Read(api, session, "explain");
   options.tune_seconds = Parse(api, session, "tune_seconds", 0, 3600).value_or(0);
+  options.tune_slice = Parse(api, session, "tune_slice", 0, 3600).value_or(options.tune_slice);
   options.tuning_file = Read(api, session, "tuning_file");
   ParseCache(Read(api, session, "tuning_cache"), options);
   return options;

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from sparseprune.errors import InputError
 from sparseprune.onnxruntime import arguments, external, routes
 from sparseprune.onnxruntime.routes import PROVIDER, library_path
+from sparseprune.onnxruntime.tuning_session import SLICE_SECONDS, tuning_session
 
 if TYPE_CHECKING:
     import onnxruntime as ort
@@ -59,8 +60,9 @@ def session(
             of the compact form, all their compact layers, and the settings of the provider below
             and ``min_sparsity`` mean nothing to them.
         tune_seconds: How long the first run of each new input shape may look for faster tiles,
-            0 to 3600; None is 0. What was found before, for this kind of CPU, is used without
-            looking: in ``tuning_file``, in the model's own metadata, in the user's cache.
+            0 to 3600; None is 0. Ctrl-C ends it. What was found before, for this kind of CPU, is
+            used without looking: in ``tuning_file``, in the model's own metadata, in the user's
+            cache.
         tuning_file: A tuning to use; also written after tuning.
         tuning_cache: ``on`` (None) reads and writes the user's cache, ``refresh`` only writes it,
             ``off`` leaves it alone. It is in the folder SPARSEPRUNE_CACHE names, else in
@@ -86,12 +88,13 @@ def session(
             "threads": threads,
             "min_sparsity": min_sparsity,
             "tune_seconds": tune_seconds,
+            "tune_slice": SLICE_SECONDS if tune_seconds else None,
             "tuning_file": tuning_file,
             "tuning_cache": tuning_cache,
             "explain": explain,
         }
         routes.add(ort, options, model, settings, demanded=provider == "sparseprune")
-    return _open(ort, model, options, provider)
+    return _open(ort, model, options, provider, tunes=bool(tune_seconds))
 
 
 def quiet_options() -> "ort.SessionOptions":
@@ -146,12 +149,15 @@ def _chosen(options: Any) -> bool:
     return bool(options.has_providers()) if hasattr(options, "has_providers") else False
 
 
-def _open(ort: Any, model: str | os.PathLike[str] | bytes, options: Any, provider: str) -> Any:
+def _open(
+    ort: Any, model: str | os.PathLike[str] | bytes, options: Any, provider: str, *, tunes: bool
+) -> Any:
+    kind = tuning_session(ort.InferenceSession) if tunes else ort.InferenceSession
     # Without a list, ONNX Runtime takes the providers named in the options, then the CPU one.
     providers = [_CPU] if provider == "cpu" else None
     try:
         # "enable_fallback": a failure must raise, not print and try again.
-        return ort.InferenceSession(model, options, providers=providers, enable_fallback=0)
+        return kind(model, options, providers=providers, enable_fallback=0)
     except Exception as error:
         name = f"the model of {len(model)} bytes" if isinstance(model, bytes) else str(Path(model))
         raise InputError(cause(name, error)) from error
