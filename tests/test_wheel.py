@@ -127,6 +127,20 @@ def test_the_files_in_it(wheel):
     assert sources <= set(names)
 
 
+def test_every_supported_node_answers_right(libraries):
+    """Compiled against another C++ library than the source build that the other tests run."""
+    tests = ROOT / "tests" / "ort" / "test_supported.py"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", tests],
+        env={**os.environ, "SPARSEPRUNE_ORT_LIBRARY": str(libraries[1])},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.fixture(scope="module")
 def bare(wheel, tmp_path_factory):
     """Python of an environment with the wheel and ONNX Runtime, and what they ask for."""

@@ -20,7 +20,7 @@ std::vector<float> Transposed(const std::vector<float>& values, int64_t rows, in
 std::vector<float> Bias(const Layer& layer, int64_t outputs) {
   if (layer.bias.data == nullptr) return {};
   std::vector<float> bias = Scaled(layer.bias, layer.bias_scale);
-  if (bias.size() == 1) bias.assign(static_cast<size_t>(outputs), bias[0]);
+  if (bias.size() == 1) return std::vector<float>(static_cast<size_t>(outputs), bias[0]);
   return bias;
 }
 
