@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ort/extents.h"
+#include "ort/refusal.h"
 
 namespace sparseprune::ort {
 namespace {

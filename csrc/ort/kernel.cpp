@@ -4,6 +4,7 @@
 
 #include "engine/shapes.h"
 #include "ort/explain.h"
+#include "ort/operands.h"
 #include "ort/session_pool.h"
 
 namespace sparseprune::ort {
@@ -12,17 +13,6 @@ namespace {
 // Shapes that are tuned, and explained: a caller whose every batch has another shape is not kept
 // waiting for ever.
 constexpr size_t kMostShapes = 16;
-
-TensorView ReadInput(const Api& api, const abi::KernelContext* context, size_t slot,
-                     const std::string& name) {
-  const abi::Value* value = nullptr;
-  Check(api.core, abi::KernelContext_GetInput(api.core, context, slot, &value));
-  Tensor tensor = ReadTensor(api, value);
-  if (tensor.type != abi::ElementType::kFloat)
-    throw Error(abi::ErrorCode::kInvalidArgument,
-                "sparseprune: expected a float32 tensor for '" + name + "'");
-  return {tensor.floats(), std::move(tensor.shape)};
-}
 
 // N x T x F as N T x F; the first to come sets `leading`, N and T, which all share.
 void MergeTokens(Shape& shape, Shape& leading, const std::string& name) {
@@ -42,15 +32,6 @@ std::vector<Shape> ShapesOf(const std::vector<TensorView>& views) {
   std::vector<Shape> shapes;
   for (const TensorView& view : views) shapes.push_back(view.shape);
   return shapes;
-}
-
-float* MakeOutput(const Api& api, abi::KernelContext* context, size_t index, const Shape& shape) {
-  abi::Value* value = nullptr;
-  void* data = nullptr;
-  Check(api.core,
-        abi::KernelContext_GetOutput(api.core, context, index, shape.data(), shape.size(), &value));
-  Check(api.core, abi::GetTensorMutableData(api.core, value, &data));
-  return static_cast<float*>(data);
 }
 
 abi::Status* CreateState(abi::NodeComputeInfo* self, abi::NodeComputeContext*, void** state) {

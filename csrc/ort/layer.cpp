@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ort/compact.h"
 #include "ort/node_view.h"
 
 namespace sparseprune::ort {
@@ -59,13 +60,17 @@ Layer Understand(const SourceGraph& graph, const SourceNode& node) {
         const SourceNode ordered = Ordered(graph, node);
         return reader.understand(NodeView(graph, ordered));
       }
+  if (const CompactOperator* kind = FindCompactOperator(node.domain, node.op))
+    return UnderstandCompact(NodeView(graph, node), *kind);
   throw Refusal{"unsupported operation"};
 }
 
 double Sparsity(const Layer& layer) {
   const float* values = layer.weight.floats();
   const int64_t count = layer.weight.count();
-  return static_cast<double>(std::count(values, values + count, 0.0f)) / static_cast<double>(count);
+  const int64_t zeros = layer.encoding ? count - KeptCount(*layer.encoding)
+                                       : std::count(values, values + count, 0.0f);
+  return static_cast<double>(zeros) / static_cast<double>(count);
 }
 
 }  // namespace sparseprune::ort

@@ -61,5 +61,6 @@ std::optional<std::string> ReadString(const Api& api, const abi::Node* node, con
 std::optional<std::vector<float>> ReadFloats(const Api& api, const abi::Node* node,
                                              const char* name);
 std::optional<Shape> ReadInts(const Api& api, const abi::Node* node, const char* name);
+Shape ReadInts(const Api& api, const abi::OpAttr* attribute);
 
 }  // namespace sparseprune::ort

@@ -56,15 +56,6 @@ void ResolvePads(const NodeView& node, Window& window) {
   ResolveSame(node.axes(), automatic == "SAME_UPPER", window);
 }
 
-// An input known to be smaller than the window is for the CPU provider to explain.
-void ExpectFit(const std::vector<Axis>& axes, const Window& window) {
-  for (int axis = 0; axis < 2; ++axis) {
-    const int64_t extent = axes[2 + axis].extent;
-    const int64_t padded = extent + window.pad_begin[axis] + window.pad_end[axis];
-    Require(extent < 0 || padded >= window.Reach(axis), "its input is smaller than its window");
-  }
-}
-
 void ReadWindow(const NodeView& node, Window& window) {
   ReadPair(node, "strides", window.stride);
   ReadPair(node, "dilations", window.dilation);
@@ -96,6 +87,14 @@ Layer UnderstandPool(const NodeView& node, Op op) {
 }
 
 }  // namespace
+
+void ExpectFit(const std::vector<Axis>& axes, const Window& window) {
+  for (int axis = 0; axis < 2; ++axis) {
+    const int64_t extent = axes[2 + axis].extent;
+    const int64_t padded = extent + window.pad_begin[axis] + window.pad_end[axis];
+    Require(extent < 0 || padded >= window.Reach(axis), "its input is smaller than its window");
+  }
+}
 
 Layer UnderstandConv(const NodeView& node) {
   ExpectMap(node, "convolution");
