@@ -57,6 +57,7 @@ class Assessor {
       Require(shapes_.Agree(layer), "its inputs are not known to have equal shapes");
     shapes_.Record(layer);
     vertex.weighted = layer.weighted();
+    vertex.compact = layer.encoding.has_value();
     if (vertex.weighted) vertex.sparsity = Sparsity(layer);
     vertex.cost = costs_.Estimate(layer, vertex.sparsity);
     for (int input : layer.inputs)
