@@ -69,6 +69,9 @@ def _fixed(ports: list[Any], sizes: Mapping[str, tuple[int, ...]]) -> Any:
 
 
 def _gather(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    # Only the last graph that the provider was shown is run.
+    last = max((i for i, row in enumerate(rows) if row["event"] == "graph"), default=0)
+    rows = rows[last:]
     nodes = [_strip(row) for row in rows if row["event"] == "node"]
     regions = [row for row in rows if row["event"] == "region"]
     layers = [_strip(row) for row in rows if row["event"] == "layer"]

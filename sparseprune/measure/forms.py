@@ -1,0 +1,130 @@
+"""One network in the forms it can be deployed in, as files of a folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+from sparseprune import onnxruntime, rewrite
+from sparseprune.errors import InputError, first_line
+
+DENSE, SPARSE, COMPACT, SLIM = "dense", "sparse", "compact", "slim"
+_DOMAIN = "sparseprune"
+_UNREADABLE = (DecodeError, OSError, ValueError, onnx.checker.ValidationError)
+
+
+@dataclass(frozen=True)
+class Form:
+    """A file under the clock.
+
+    Attributes:
+        id: what its rows are called.
+        model: the file it was made from.
+        form: dense, sparse, compact or slim; "file" for one that is timed as it is deployed.
+        path: the file that is run.
+        provider: see ``onnxruntime.session``.
+    """
+
+    id: str
+    model: Path
+    form: str
+    path: Path
+    provider: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """Forms that are compared with one of them, and why there are no others.
+
+    Attributes:
+        name: of the table.
+        forms: the baseline first.
+        missing: reasons by form.
+    """
+
+    name: str
+    forms: tuple[Form, ...]
+    missing: dict[str, str]
+
+
+def all_forms(name: str, path: Path, folder: Path) -> Group:
+    """The file on the CPU provider alone, on ours, and rewritten where that differs.
+
+    Args:
+        name: what the file is called.
+        path: a plain, compact or slim ONNX file.
+        folder: where the rewritten files are made.
+
+    Raises:
+        InputError: the file is missing, or no ONNX model.
+    """
+    proto = _load(path)
+    compact = any(node.domain == _DOMAIN for node in proto.graph.node)
+    forms = [Form(f"{name} {DENSE}", path, DENSE, path, "cpu")]
+    missing: dict[str, str] = {}
+    ours = COMPACT if compact else SPARSE
+    status = onnxruntime.status()
+    if status["loads"]:
+        forms.append(Form(f"{name} {ours}", path, ours, path, "sparseprune"))
+    else:
+        missing[ours] = status["reason"]
+    if compact:
+        return Group(name, tuple(forms), missing)
+    for form, provider in ((COMPACT, "sparseprune"), (SLIM, "auto")):
+        if form == COMPACT and not status["loads"]:
+            continue
+        try:
+            target = _made(form, proto, folder / f"{len(list(folder.iterdir()))}-{form}.onnx")
+        except InputError as error:
+            missing[form] = str(error)
+        else:
+            forms.append(Form(f"{name} {form}", path, form, target, provider))
+    return Group(name, tuple(forms), missing)
+
+
+def as_deployed(paths: Sequence[Path]) -> Group:
+    """Files timed as they are, on our provider where it can help; the first is the baseline."""
+    names = named(paths)
+    files = tuple(Form(name, path, "file", path, "auto") for name, path in names.items())
+    return Group(files[0].id, files, {})
+
+
+def named(paths: Sequence[Path]) -> dict[str, Path]:
+    """Paths by file name, or by path where two files share a name; each file once."""
+    unique = list(dict.fromkeys(paths))
+    names = [path.name for path in unique]
+    return {path.name if names.count(path.name) == 1 else str(path): path for path in unique}
+
+
+def _made(form: str, proto: onnx.ModelProto, target: Path) -> Path:
+    """Writes the model in another form.
+
+    Raises:
+        InputError: says why it has none.
+    """
+    made = rewrite.compact(proto) if form == COMPACT else rewrite.slim(proto)
+    if form == COMPACT and not any(node.domain == _DOMAIN for node in made.graph.node):
+        raise InputError("no layer would be smaller")
+    try:
+        onnx.save(made, target)
+    except ValueError as error:  # beyond protobuf's 2 GiB
+        raise InputError(f"it cannot be written: {first_line(error)}") from error
+    return target
+
+
+def _load(path: Path) -> onnx.ModelProto:
+    """The model with its external data; ONNX's reader follows no path out of its folder."""
+    if not path.is_file():
+        raise InputError(f"expected an ONNX file at {path}, but there is no such file")
+    try:
+        proto = onnx.load(path)
+    except _UNREADABLE as error:
+        raise InputError(
+            f"expected an ONNX model, but {path} is truncated or something else "
+            f"({first_line(error)[:200]}); export it again"
+        ) from error
+    if not proto.HasField("graph"):
+        raise InputError(f"expected an ONNX model, but {path} has no graph; export it again")
+    return proto
