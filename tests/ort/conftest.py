@@ -109,3 +109,22 @@ def decisions(tmp_path):
         return [row for row in rows if row["event"] == "node"]
 
     return decide
+
+
+@pytest.fixture(scope="session")
+def files(load):
+    return load(Path(__file__).with_name("compact_files.py"))
+
+
+@pytest.fixture(scope="session")
+def with_operators():
+    """Opens a model with our custom operators and no provider of ours."""
+
+    def open_session(model, threads=2):
+        options = onnxruntime.quiet_options()
+        options.intra_op_num_threads = threads
+        options.register_custom_ops_library(str(onnxruntime.library_path()))
+        providers = ["CPUExecutionProvider"]
+        return ort.InferenceSession(model, options, providers=providers, enable_fallback=0)
+
+    return open_session
