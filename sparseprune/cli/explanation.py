@@ -11,7 +11,7 @@ from sparseprune.errors import InputError
 NAME = 18
 
 
-def parse_shapes(texts: list[str]) -> dict[str, list[int]]:
+def parse_shapes(texts: list[str], option: str = "--shape") -> dict[str, list[int]]:
     """["x=1,3,8,8"] as {"x": [1, 3, 8, 8]}; a shape without a name gets the name ""."""
     shapes = {}
     for text in texts:
@@ -21,7 +21,9 @@ def parse_shapes(texts: list[str]) -> dict[str, list[int]]:
         except ValueError:
             shapes[name] = []
         if not shapes[name] or min(shapes[name]) < 1:
-            raise InputError(f"expected --shape like 1,3,224,224 or NAME=1,3,224,224, got {text!r}")
+            raise InputError(
+                f"expected {option} like 1,3,224,224 or NAME=1,3,224,224, got {text!r}"
+            )
     return shapes
 
 

@@ -9,15 +9,18 @@ import onnx
 import torch
 from torch import nn
 
-from sparseprune.convert import bounds, check
+from sparseprune.convert import bounds
 from sparseprune.errors import GateError, InputError
-from sparseprune.exporter import destination, provenance, tuning
-from sparseprune.exporter.probe import Batch, as_pictures, enough
-from sparseprune.exporter.translate import translate
+from sparseprune.exporter import provenance
+from sparseprune.exporter.deploy import Bounds, Source, deploy
+from sparseprune.exporter.options import Options
+from sparseprune.exporter.probe import Batch, as_pictures, enough, pictures_probe
+from sparseprune.exporter.translate import INPUT, OPSET, OUTPUT, translate
 from sparseprune.exporter.zeros import check_zeros
 from sparseprune.formats import checkpoint
 from sparseprune.formats.finite import check_finite
-from sparseprune.runtime import OnnxRunner, TorchRunner
+from sparseprune.rewrite import versions
+from sparseprune.runtime import TorchRunner
 
 
 def export(
@@ -25,32 +28,33 @@ def export(
     path: Path,
     example_inputs: object,
     entries: Mapping[str, Any],
-    *,
-    provider: str,
-    bound: float | None,
-    tune: tuning.Budget,
+    options: Options,
 ) -> dict[str, Any]:
     """See :func:`sparseprune.export`."""
     pictures = as_pictures(example_inputs)
     check_finite(model.state_dict())
-    proto = translate(model, torch.from_numpy(pictures))
+    opset = min(OPSET, versions.newest(options.oldest)[0])
+    proto = translate(model, torch.from_numpy(pictures), opset)
     provenance.strip(proto)
     check_zeros(model, proto)
     try:
         onnx.checker.check_model(proto, full_check=True)
     except onnx.checker.ValidationError as error:
         raise GateError(f"{path}: torch wrote an invalid ONNX model: {error}") from error
-    probe = enough(pictures)
-    tuning.tune(proto, probe, tune, provider)
-    candidate = OnnxRunner(proto.SerializeToString(), provider=provider, name=str(path))
-    found = check.parity(
-        TorchRunner(model).predict, candidate.predict, probe, limit(model, probe, bound)
+    shown = enough(pictures)
+
+    def limits() -> Bounds:
+        return [{OUTPUT: limit(model, shown, options.bound)}]
+
+    source = Source(
+        proto,
+        checkpoint.digest(model.state_dict()),
+        pictures_probe(INPUT, shown),
+        [{OUTPUT: TorchRunner(model).predict(shown)}],
+        limits,
+        translated=True,
     )
-    parity = {**found, "provider": candidate.provider}
-    origin = {"source": checkpoint.digest(model.state_dict()), **provenance.tools()}
-    provenance.stamp(proto, {**origin, **entries, "parity": parity})
-    destination.write(proto, path)
-    return parity
+    return deploy(source, path, options, entries)
 
 
 def limit(model: nn.Module, probe: Batch, bound: float | None) -> npt.ArrayLike:

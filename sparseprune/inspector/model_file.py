@@ -107,8 +107,9 @@ def totals(proto: onnx.ModelProto, folder: Path, layers: list[dict[str, Any]]) -
 def _form(proto: onnx.ModelProto) -> str:
     if any(is_compact(node) for node in proto.graph.node):
         return "compact"
-    noted = provenance(proto).get("form")
-    return "slim" if noted == "slim" else "plain"
+    noted = provenance(proto).get("export")
+    slim = isinstance(noted, dict) and noted.get("form") == "slim"
+    return "slim" if slim else "plain"
 
 
 def _indices(proto: onnx.ModelProto) -> Iterator[str]:

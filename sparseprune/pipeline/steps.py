@@ -132,9 +132,16 @@ def require_smaller(slimmed: Checkpoint) -> None:
 
 
 def export_network(
-    source: Checkpoint, path: Path, provider: str = "auto", tune: float | str = 0
+    source: Checkpoint,
+    path: Path,
+    provider: str = "auto",
+    tune: float | str = 0,
+    **form: Any,
 ) -> Row:
-    """Write the ONNX file to deploy, with its provenance, and return what parity was found."""
+    """Write the ONNX file to deploy, with its provenance, and return what parity was found.
+
+    ``form`` are the other options of ``exporter.export``.
+    """
     meta = source.meta
     provenance = {key: meta[key] for key in _PROVENANCE if meta.get(key) is not None}
     # "versions" are those of the exporting tools; the training may have seen others.
@@ -144,7 +151,13 @@ def export_network(
     _, test = pictures(recipe_of(source).data)
     inputs = torch.from_numpy(data.normalise(test.images[:_PARITY_IMAGES], test))
     return exporter.export(
-        model, path, example_inputs=inputs, provenance=provenance, provider=provider, tune=tune
+        model,
+        path,
+        example_inputs=inputs,
+        provenance=provenance,
+        provider=provider,
+        tune=tune,
+        **form,
     )
 
 
