@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 import onnx
 
+from sparseprune.rewrite.shapes import Shape
 from sparseprune.rewrite.slimming.atoms import Track
 from sparseprune.rewrite.slimming.editor import Editor
 from sparseprune.rewrite.slimming.flow import Flow, Rule
-from sparseprune.rewrite.slimming.view import Shape, attributes
+from sparseprune.rewrite.slimming.view import attributes
 
 
 def carry(track: Track, before: Shape, after: Shape) -> Track | None:
