@@ -151,9 +151,11 @@ def _left(nodes: list[dict[str, Any]]) -> list[list[str]]:
 
 
 def _tip(tip: dict[str, Any]) -> str:
-    """A command is never broken: it is there to be copied."""
-    lines = [_wrapped("tip", tip["sentence"])]
-    return "\n".join([*lines, f"  {names.shown(tip['command'])}"] if tip["command"] else lines)
+    """A command is there to be copied: it is broken where a shell takes it as one."""
+    sentence, command = _wrapped("tip", tip["sentence"]), names.shown(tip["command"] or "")
+    if len(command) > WIDTH - 2:
+        command = command.replace(" --form", " \\\n    --form", 1)
+    return f"{sentence}\n  {command}" if command else sentence
 
 
 def _wrapped(label: str, words: str, lines: int | None = None) -> str:

@@ -162,14 +162,18 @@ def _checked(form: Form, sessions: Mapping[str, Any], feeds: Feeds, group: Group
     dense = sessions[base.id] if base.provider == "cpu" else _dense(form)
     expected = _run(dense, form, feeds)
     if form is base:
-        try:
-            answers.check(form.id, expected, _run(dense, form, feeds))
-        except GateError as error:
-            raise InputError(
-                f"{form.id}: expected a network that gives the same answers to the same inputs, "
-                "got others the second time; take its random nodes out"
-            ) from error
+        _repeats(form, expected, _run(dense, form, feeds))
     return answers.check(form.id, expected, _run(sessions[form.id], form, feeds))
+
+
+def _repeats(form: Form, first: list[Any], second: list[Any]) -> None:
+    try:
+        answers.check(form.id, first, second)
+    except GateError as error:
+        raise InputError(
+            f"{form.id}: expected a network that gives the same answers to the same inputs, got "
+            "others the second time; take its random nodes out"
+        ) from error
 
 
 def _dense(form: Form) -> Any:

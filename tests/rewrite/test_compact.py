@@ -86,7 +86,10 @@ def test_convolutions(case, values):
     x, w, bias, window = CONVOLUTIONS[case]
     node = helper.make_node("Conv", ["x", "w", *bias], ["y"], name="conv", **window)
     made = check(
-        model([node], x, [None] * len(x), {"w": pruned(*w), **bias}), dense(*x), ["SparseConv"], **values
+        model([node], x, [None] * len(x), {"w": pruned(*w), **bias}),
+        dense(*x),
+        ["SparseConv"],
+        **values,
     )
     found = attributes(made.graph.node[0])
     assert set(found) == {"weight_shape", "strides", "pads", "dilations", "group"}
