@@ -45,7 +45,7 @@ setup(
     cmdclass={"build_ext": BuildExt},
     ext_modules=[
         extension("sparseprune._cpu", "python"),
-        # Only the two C entry points are visible, and the C++ library is linked in: the host
+        # Only the C entry points are visible, and the C++ library is linked in: the host
         # process may hold another one.
         extension(
             LIBRARY,

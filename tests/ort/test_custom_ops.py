@@ -140,6 +140,18 @@ def test_a_network_of_all_operators(batch, files, networks, check):
     check(*network(files, networks), feeds((batch, 3, 12, 12)))
 
 
+@pytest.mark.parametrize("provider", ["auto", "sparseprune", "cpu"])
+def test_sessions_of_any_version_run_compact_files(provider, files, networks, reference):
+    compact, plain = network(files, networks)
+    given = feeds((2, 3, 12, 12))
+    options = onnxruntime.quiet_options()
+    for _ in range(2):  # the second time the options have all that they need
+        session = onnxruntime.session(compact, provider=provider, options=options)
+        (found,) = session.run(None, given)
+        ((value, bound),) = reference.evaluate(plain, given).values()
+        assert (np.abs(found - value) <= bound * (1 + 1e-6)).all()
+
+
 def test_functions_answer_the_same_without_our_library(files, networks, reference, run_all):
     compact, plain = network(files, networks)
     given = feeds((2, 3, 12, 12))
