@@ -25,7 +25,7 @@ ALLOWED = {
     "convert": {"errors", "formats", "graph", "models"},
     "runtime": {"errors", "formats", "models", "onnxruntime"},
     "rewrite": BASE,
-    "exporter": {*BASE, "convert", "formats", "onnxruntime", "rewrite", "runtime"},
+    "exporter": {*BASE, "convert", "formats", "models", "onnxruntime", "rewrite", "runtime"},
     "inspector": {"errors", "rewrite", "runtime"},
     "evaluate": {"errors", "records", "runtime"},
     "measure": {*BASE, "onnxruntime", "recipe", "records", "rewrite", "runtime"},

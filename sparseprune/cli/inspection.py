@@ -41,7 +41,7 @@ def _file(file: dict[str, Any], totals: dict[str, Any]) -> str:
         ),
     ]
     if totals["damaged"]:
-        lines.append(_wrapped("damaged", f"{totals['damaged']} tensors cannot be read"))
+        lines.append(_wrapped("damaged", f"tensors that cannot be read: {totals['damaged']}"))
     return "\n".join(lines)
 
 

@@ -8,17 +8,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparseprune.errors import InputError
 from sparseprune.exporter import onnx_file, options, tuning
 from sparseprune.files import check_writable
 
 if TYPE_CHECKING:
     from torch import nn
+    from torch.export import ExportedProgram
 
 __all__ = ["export"]
 
 
 def export(
-    model: "nn.Module | str | Path",
+    model: "nn.Module | ExportedProgram | str | Path",
     path: str | Path,
     *,
     form: str = "plain",
@@ -35,14 +37,14 @@ def export(
     """Write ``model`` to ``path`` as ONNX and return what its parity check found.
 
     Of a torch module the file takes float32 "input" [batch, ...] and gives "logits" [batch,
-    classes] for any batch size; BatchNorm is folded. Of an ONNX file it keeps the inputs and
-    outputs. Pruned weights stay exactly zero, ONNX's own checker passes. Before the file appears
-    it is run in ONNX Runtime as it will be deployed, and must answer as the source does to within
-    the difference that float32 rounding can make. A model beyond 2 GiB keeps its weights beside
-    it, in ``path`` + ``.data``.
+    classes] for any batch size; BatchNorm is folded. Of a program or an ONNX file it keeps the
+    inputs and outputs. Pruned weights stay exactly zero, ONNX's own checker passes. Before the file
+    appears it is run in ONNX Runtime as it will be deployed, and must answer as the source does to
+    within the difference that float32 rounding can make. A model beyond 2 GiB keeps its weights
+    beside it, in ``path`` + ``.data``.
 
     Args:
-        model: a classifier (left as it was), or an ONNX file.
+        model: a classifier (left as it was), a torch.export program, or an ONNX file.
         path: where to write; ends in ``.onnx``. Missing folders are made.
         form: "plain" is standard ONNX, which runs sparse with our provider and dense elsewhere;
             "compact" stores pruned weights small, in operators of ours that carry a fallback for
@@ -55,15 +57,16 @@ def export(
             operator set and the IR version.
         round_to: of the slim form: channels are kept in multiples of this.
         example_inputs: of a module, normalised pictures [N, C, H, W] it was made for: tracing and
-            the parity check (the first 32) use them; few are joined by random ones. Of an ONNX
-            file none, or an array or tensor for each input, in their order or by name.
-        input_shapes: shapes of an ONNX file's inputs by name, the batch first, where the file
-            leaves them open and no example is given; "" names the only input.
+            the parity check (the first 32) use them; few are joined by random ones. Of a program
+            or an ONNX file none, or an array or tensor for each input, in order or by name.
+        input_shapes: shapes of the inputs of a program or an ONNX file by name, the batch first,
+            where they are open and no example is given; "" names the only input.
         provenance: what to say of the file's origin: method, ratio, seed, digests... Strings, or
             anything JSON holds; stored in the metadata under ``sparseprune.`` + key, beside the
             source's digest, the versions of the tools, the form ("export") and the parity.
         provider: what the file will run on, see ``onnxruntime.session``.
-        bound: largest allowed difference of an output; computed if None.
+        bound: largest allowed difference of an output. None computes it from the layers of a
+            module; where that is not known it is half the digits of the largest value.
         tune: seconds to look for the layers' fastest tiles on this CPU, for single pictures;
             "full" tries them all; 0 does not look. Less is spent on small networks, none where
             the provider runs no part. The file carries what was found; other CPUs ignore it.
@@ -87,6 +90,16 @@ def export(
     entries = dict(provenance or {})
     if isinstance(model, str | Path):
         return onnx_file.export(Path(model), target, example_inputs, entries, asked)
-    from sparseprune.exporter import module
+    from torch import nn
+    from torch.export import ExportedProgram
 
-    return module.export(model, target, example_inputs, entries, asked)
+    from sparseprune.exporter import module, program
+
+    if isinstance(model, nn.Module):
+        return module.export(model, target, example_inputs, entries, asked)
+    if not isinstance(model, ExportedProgram):
+        raise InputError(
+            "expected a torch module, a torch.export program or the path of an ONNX file, got "
+            f"{type(model).__name__}"
+        )
+    return program.export(model, target, example_inputs, entries, asked)

@@ -112,7 +112,7 @@ def _within(path: Path, folder: Path) -> bool:
 
 
 def _nbytes(tensor: onnx.TensorProto) -> int:
-    size = math.prod(max(extent, 0) for extent in tensor.dims)
+    size: int = math.prod(max(extent, 0) for extent in tensor.dims)
     bits: int | None = _NARROW.get(onnx.TensorProto.DataType.Name(tensor.data_type))
     if bits is None:
         bits = 8 * int(helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from sparseprune.errors import InputError
 from sparseprune.exporter import external, parity, ports
 from sparseprune.exporter.candidate import Candidate
-from sparseprune.exporter.deploy import Bounds, Source, deploy
+from sparseprune.exporter.deploy import Source, deploy
 from sparseprune.exporter.options import Options
 from sparseprune.files import sha256
 
@@ -37,12 +37,14 @@ def export(
         raise InputError(f"{source}: expected a model that gives tensors, got none to compare")
     del reference
 
-    def limits() -> Bounds:
-        if options.bound is None:
-            return parity.half_the_digits(answers)
-        return [dict.fromkeys(run, options.bound) for run in answers]
-
-    network = Source(proto, sha256(source), probe, answers, limits, translated=False)
+    network = Source(
+        proto,
+        sha256(source),
+        probe,
+        answers,
+        lambda: parity.limits(answers, options.bound),
+        translated=False,
+    )
     return deploy(network, path, options, entries)
 
 

@@ -39,6 +39,13 @@ def half_the_digits(answers: Sequence[Answers]) -> list[dict[str, float]]:
     return [bounds for _ in answers]
 
 
+def limits(answers: Sequence[Answers], bound: float | None) -> list[dict[str, float]]:
+    """The given bound for every output of every run, else half of the digits."""
+    if bound is None:
+        return half_the_digits(answers)
+    return [dict.fromkeys(run, bound) for run in answers]
+
+
 def check(
     expected: Sequence[Answers],
     got: Sequence[Answers],

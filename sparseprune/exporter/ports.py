@@ -71,8 +71,9 @@ def probe(session: Any, example: object, shapes: Shapes, model: str) -> Probe:
             given does not fit.
     """
     inputs = session.get_inputs()
+    _check_names(shapes, [value.name for value in inputs])
     given = _given(example, [value.name for value in inputs], model)
-    ports = [_port(i, given.get(i.name), _asked(i, inputs, shapes), model) for i in inputs]
+    ports = [_port(i, given.get(i.name), _asked(i, shapes), model) for i in inputs]
     if len(ports) == 1 and ports[0].given is not None and ports[0].sizes:
         return _one(ports[0], ports[0].given)
     random = np.random.default_rng(SEED)
@@ -117,13 +118,20 @@ def _given(example: object, names: list[str], model: str) -> Feeds:
     return dict(zip(names, map(as_array, parts), strict=True))
 
 
-def _asked(value: Any, inputs: list[Any], shapes: Shapes) -> tuple[int, ...] | None:
+def _asked(value: Any, shapes: Shapes) -> tuple[int, ...] | None:
     """The shape the user gave for an input."""
-    if "" in shapes and len(inputs) != 1:
-        names = ", ".join(port.name for port in inputs)
-        raise InputError(f"expected --input-shape NAME=..., one for each of {names}")
     found = shapes.get("", shapes.get(value.name))
     return None if found is None else tuple(found)
+
+
+def _check_names(shapes: Shapes, names: list[str]) -> None:
+    if "" in shapes and len(names) != 1:
+        raise InputError(f"expected --input-shape NAME=..., one for each of {', '.join(names)}")
+    unknown = [name for name in shapes if name and name not in names]
+    if unknown:
+        raise InputError(
+            f"expected --input-shape for one of {', '.join(names)}, got {unknown[0]!r}"
+        )
 
 
 def _port(value: Any, given: Array | None, asked: tuple[int, ...] | None, model: str) -> Port:

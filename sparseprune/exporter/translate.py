@@ -37,7 +37,7 @@ def translate(model: nn.Module, example: torch.Tensor, opset: int = OPSET) -> on
     twin = copy.deepcopy(model).cpu().eval().requires_grad_(False)
     where = _Where(twin)
     example = _several(example.detach().cpu())
-    with _quiet():
+    with quiet():
         _try(twin, example, where)
         program = _capture(twin, example, where)
         proto = _convert(program, opset)
@@ -140,7 +140,7 @@ def _check_output(proto: onnx.ModelProto) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep torch's progress and deprecation chatter from the user; errors still raise."""
     before: Any = logging.root.manager.disable
     logging.disable(logging.CRITICAL)

@@ -63,12 +63,7 @@ def provenance(proto: onnx.ModelProto) -> dict[str, Any]:
     found = {}
     for entry in proto.metadata_props:
         if entry.key.startswith(PREFIX):
-            try:
-                value = json.loads(entry.value)
-            except (json.JSONDecodeError, RecursionError):
-                value = entry.value
-            # NaN and infinities, which JSON does not have but Python reads, stay text.
-            found[entry.key.removeprefix(PREFIX)] = value if _finite(value) else entry.value
+            found[entry.key.removeprefix(PREFIX)] = _read(entry.value)
     return found
 
 
@@ -133,9 +128,27 @@ def _port(port: onnx.ValueInfoProto) -> dict[str, Any]:
     return {"name": port.name, "type": name, "shape": shape if kind.HasField("shape") else None}
 
 
-def _finite(value: Any) -> bool:
+def _read(text: str) -> Any:
+    """What JSON says; the text itself if it is none, or one that no program should be handed.
+
+    NaN and infinities, which Python reads, are not JSON, and what is nested deeply breaks its
+    readers.
+    """
     try:
+        value = json.loads(text)
         json.dumps(value, allow_nan=False)
-    except ValueError:
-        return False
-    return True
+    except (ValueError, RecursionError):
+        return text
+    return value if _depth(text) <= _DEEPEST else text
+
+
+_DEEPEST = 20
+
+
+def _depth(text: str) -> int:
+    """At least how deeply brackets are nested in valid JSON; those inside strings count too."""
+    depth = deepest = 0
+    for character in text:
+        depth += (character in "[{") - (character in "]}")
+        deepest = max(deepest, depth)
+    return deepest

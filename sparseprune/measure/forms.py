@@ -63,23 +63,18 @@ def all_forms(name: str, path: Path, folder: Path) -> Group:
     proto = _load(path)
     compact = any(node.domain == _DOMAIN for node in proto.graph.node)
     forms = [Form(f"{name} {DENSE}", path, DENSE, path, "cpu")]
-    missing: dict[str, str] = {}
-    ours = COMPACT if compact else SPARSE
-    status = onnxruntime.status()
-    if status["loads"]:
-        forms.append(Form(f"{name} {ours}", path, ours, path, "sparseprune"))
-    else:
-        missing[ours] = status["reason"]
-    if compact:
-        return Group(name, tuple(forms), missing)
-    for form, provider in ((COMPACT, "sparseprune"), (SLIM, "auto")):
-        if form == COMPACT and not status["loads"]:
-            continue
+    missing = {}
+    for form in (COMPACT,) if compact else (SPARSE, COMPACT, SLIM):
         try:
-            target = _made(form, proto, folder / f"{len(list(folder.iterdir()))}-{form}.onnx")
+            if form != SLIM:
+                _check_library(form)
+            target = path
+            if form != SPARSE and not compact:
+                target = _made(form, proto, folder / f"{len(list(folder.iterdir()))}.onnx")
         except InputError as error:
             missing[form] = str(error)
         else:
+            provider = "auto" if form == SLIM else "sparseprune"
             forms.append(Form(f"{name} {form}", path, form, target, provider))
     return Group(name, tuple(forms), missing)
 
@@ -96,6 +91,22 @@ def named(paths: Sequence[Path]) -> dict[str, Path]:
     unique = list(dict.fromkeys(paths))
     names = [path.name for path in unique]
     return {path.name if names.count(path.name) == 1 else str(path): path for path in unique}
+
+
+def _check_library(form: str) -> None:
+    """Raise unless our library can run this form here.
+
+    Raises:
+        InputError: says why not.
+    """
+    status = onnxruntime.status()
+    if not status["loads"]:
+        raise InputError(status["reason"])
+    if form == SPARSE and status["route"] != "provider":
+        raise InputError(
+            f"onnxruntime {status['onnxruntime']} runs only the compact form sparse; upgrade it "
+            "with: pip install -U onnxruntime"
+        )
 
 
 def _made(form: str, proto: onnx.ModelProto, target: Path) -> Path:

@@ -155,6 +155,7 @@ def _converted(proto: onnx.ModelProto, version: int) -> onnx.ModelProto:
         raise InputError(f"{text}one with functions or sparse tensors; export it again")
     try:
         result = onnx.version_converter.convert_version(proto, version)
+        onnx.checker.check_model(result)  # it may leave what the older set lacks as it is
     except Exception as error:  # its errors are bare RuntimeErrors, and protobuf's for the size
         raise InputError(f"{text}{first_line(error)}; export it again") from error
     if not result.metadata_props:

@@ -30,9 +30,15 @@ def explain(
         whose cost is known.
 
     Raises:
-        InputError: For a file that is no ONNX model, an input whose shape is open, and a shape
-            that does not fit.
+        InputError: For a file that is no ONNX model, an input whose shape is open, a shape that
+            does not fit, and an ONNX Runtime without providers like ours.
     """
+    status = onnxruntime.status()
+    if status["loads"] and status["route"] != "provider":
+        raise InputError(
+            "only onnxruntime >= 1.23 has a sparse provider to ask, got "
+            f"{status['onnxruntime']}; upgrade it with: pip install -U onnxruntime"
+        )
     ports = inputs.declared(model)
     sizes = inputs.resolve(ports, batch, shapes or {})
     feeds = inputs.zeros(ports, sizes)

@@ -56,6 +56,7 @@ def test_provenance_is_read_where_it_can_be(model, tmp_path):
         "sparseprune.odd": '{"value": NaN}',
         "sparseprune.broken": "{",
         "sparseprune.deep": "[" * 100_000,
+        "sparseprune.nested": "[" * 500 + "]" * 500,
         "sparseprune.export": '{"form": "slim"}',
         "foreign": "not ours",
     }
@@ -68,6 +69,7 @@ def test_provenance_is_read_where_it_can_be(model, tmp_path):
         "odd": '{"value": NaN}',
         "broken": "{",
         "deep": "[" * 100_000,
+        "nested": "[" * 500 + "]" * 500,
         "export": {"form": "slim"},
     }
     assert found["file"]["form"] == "slim"

@@ -116,11 +116,19 @@ def test_a_compact_file_is_not_made_again(network, tmp_path):
 
 
 def test_without_the_library_the_dense_form_is_left(network, monkeypatch, tmp_path):
-    reason = {"loads": False, "reason": "no library here"}
-    monkeypatch.setattr(onnxruntime, "status", lambda: reason)
+    status = {"loads": False, "route": None, "reason": "no library here"}
+    monkeypatch.setattr(onnxruntime, "status", lambda: status)
     group = forms.all_forms("m", network(), tmp_path)
     assert [form.form for form in group.forms] == ["dense", "slim"]
-    assert group.missing == {"sparse": "no library here"}
+    assert group.missing == {"sparse": "no library here", "compact": "no library here"}
+
+
+def test_custom_operators_run_the_compact_form_alone(network, monkeypatch, tmp_path):
+    status = {"loads": True, "route": "custom operators", "onnxruntime": "1.20.1", "reason": None}
+    monkeypatch.setattr(onnxruntime, "status", lambda: status)
+    group = forms.all_forms("m", network(), tmp_path)
+    assert [form.form for form in group.forms] == ["dense", "compact", "slim"]
+    assert group.missing["sparse"].startswith("onnxruntime 1.20.1 runs only the compact form")
 
 
 def test_inputs_of_any_number_and_type(save):
