@@ -11,10 +11,14 @@ from sparseprune.rewrite.slimming.atoms import Numbers
 Settings = dict[str, Any]
 
 
+def _get(settings: Settings, name: str, default: float) -> float:
+    """Settings are float32, and so are the defaults of those left out."""
+    return float(np.float32(settings.get(name, default)))
+
+
 def _clip(x: Numbers, s: Settings) -> Numbers:
     """Operator sets below 11 have the bounds as attributes; later ones are a rule of their own."""
-    low, high = float(s.get("min", -np.inf)), float(s.get("max", np.inf))
-    return np.clip(x, low, high)
+    return np.clip(x, _get(s, "min", -np.inf), _get(s, "max", np.inf))
 
 
 def _gelu(x: Numbers, s: Settings) -> Numbers:
@@ -26,7 +30,7 @@ def _gelu(x: Numbers, s: Settings) -> Numbers:
 
 
 def _hard_sigmoid(x: Numbers, s: Settings) -> Numbers:
-    line: Numbers = float(s.get("alpha", 0.2)) * x + float(s.get("beta", 0.5))
+    line: Numbers = _get(s, "alpha", 0.2) * x + _get(s, "beta", 0.5)
     return np.clip(line, 0, 1)
 
 
@@ -40,17 +44,17 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 UNARY: dict[str, Callable[[Numbers, Settings], Numbers]] = {
     "Abs": lambda x, s: np.abs(x),
     "Celu": lambda x, s: np.where(
-        x > 0, x, s.get("alpha", 1.0) * np.expm1(x / s.get("alpha", 1.0))
+        x > 0, x, _get(s, "alpha", 1.0) * np.expm1(x / _get(s, "alpha", 1.0))
     ),
     "Clip": _clip,
-    "Elu": lambda x, s: np.where(x > 0, x, s.get("alpha", 1.0) * np.expm1(x)),
+    "Elu": lambda x, s: np.where(x > 0, x, _get(s, "alpha", 1.0) * np.expm1(x)),
     "Erf": lambda x, s: _erf(x),
     "Exp": lambda x, s: np.exp(x),
     "Gelu": _gelu,
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": lambda x, s: x * np.clip(x / 6 + 0.5, 0, 1),
     "Identity": lambda x, s: x,
-    "LeakyRelu": lambda x, s: np.where(x > 0, x, s.get("alpha", 0.01) * x),
+    "LeakyRelu": lambda x, s: np.where(x > 0, x, _get(s, "alpha", 0.01) * x),
     "Mish": lambda x, s: x * np.tanh(np.log1p(np.exp(x))),
     "Neg": lambda x, s: -x,
     "Relu": lambda x, s: np.maximum(x, 0),
@@ -58,7 +62,7 @@ UNARY: dict[str, Callable[[Numbers, Settings], Numbers]] = {
     "Softplus": lambda x, s: np.log1p(np.exp(x)),
     "Softsign": lambda x, s: x / (1 + np.abs(x)),
     "Sqrt": lambda x, s: np.sqrt(x),
-    "Swish": lambda x, s: x * _sigmoid(s.get("alpha", 1.0) * x),
+    "Swish": lambda x, s: x * _sigmoid(_get(s, "alpha", 1.0) * x),
     "Tanh": lambda x, s: np.tanh(x),
 }
 

@@ -10,7 +10,7 @@ from sparseprune.rewrite.shapes import Shape
 from sparseprune.rewrite.slimming.atoms import Track
 from sparseprune.rewrite.slimming.editor import Editor
 from sparseprune.rewrite.slimming.flow import Flow, Rule
-from sparseprune.rewrite.slimming.view import attributes
+from sparseprune.rewrite.slimming.view import STANDARD, attributes
 
 
 def carry(track: Track, before: Shape, after: Shape) -> Track | None:
@@ -41,8 +41,40 @@ def carry(track: Track, before: Shape, after: Shape) -> Track | None:
     return None
 
 
-def resolve(wish: list[int], before: Shape, *, zero_copies: bool) -> Shape | None:
-    """The shape that Reshape makes of ``before``; None for sizes that stay open."""
+def _wish(flow: Flow, node: onnx.NodeProto) -> list[int | None] | None:
+    """The sizes a Reshape asks for; None for one that is known only when the network runs."""
+    found = flow.view.integers(node, 1, "shape")
+    if found is not None:
+        return [*found]
+    # What tracers write for x.view(x.size(0), -1): single sizes, put together.
+    joined = flow.view.makers.get(node.input[1])
+    if joined is None or joined.op_type != "Concat" or joined.domain not in STANDARD:
+        return None
+    wish: list[int | None] = []
+    for slot, name in enumerate(joined.input):
+        part = flow.view.constant(joined, slot)
+        if part is not None:
+            wish.extend(int(size) for size in part.ravel())
+        elif flow.view.shape(name) == (1,):
+            wish.append(None)
+        else:
+            return None
+    return wish
+
+
+def _length_read(flow: Flow, node: onnx.NodeProto) -> int | None:
+    """The last size of what ``node`` makes, if matrix products tell it by their weights."""
+    lengths = set()
+    for reader in flow.view.readers[node.output[0]]:
+        weight = flow.view.constant(reader, 1)
+        if reader.op_type not in ("Gemm", "MatMul") or weight is None or weight.ndim != 2:
+            return None
+        lengths.add(weight.shape[int(attributes(reader).get("transB", 0))])
+    return lengths.pop() if len(lengths) == 1 else None
+
+
+def resolve(wish: list[int | None], before: Shape, *, zero_copies: bool) -> Shape | None:
+    """The shape Reshape makes of ``before`` if asked for ``wish``; None for what stays open."""
     copied = [zero_copies and size == 0 for size in wish]
     if any(copy and axis >= len(before) for axis, copy in enumerate(copied)):
         return None
@@ -55,7 +87,7 @@ def resolve(wish: list[int], before: Shape, *, zero_copies: bool) -> Shape | Non
     )
     if -1 in wish:
         place = wish.index(-1)
-        if any(size is None for size in rest) or named == 0:
+        if None in wish or None in rest or named == 0:
             after[place] = None
         else:
             after[place] = math.prod(size for size in rest if size is not None) // named
@@ -64,11 +96,13 @@ def resolve(wish: list[int], before: Shape, *, zero_copies: bool) -> Shape | Non
 
 def _reshape(flow: Flow, node: onnx.NodeProto) -> list[Track] | None:
     track, before = flow.track(node), flow.view.shape(node.input[0])
-    wish = flow.view.integers(node, 1, "shape")
+    wish = _wish(flow, node)
     if track is None or wish is None or before is None or len(before) != track.rank:
         return None
     copies = not attributes(node).get("allowzero", 0)
     after = resolve(wish, before, zero_copies=copies)
+    if after and after[-1] is None and wish[-1] == -1 and (length := _length_read(flow, node)):
+        after = (*after[:-1], length)
     made = carry(track, before, after) if after is not None else None
     if made is None:
         return None
@@ -77,10 +111,14 @@ def _reshape(flow: Flow, node: onnx.NodeProto) -> list[Track] | None:
     if made.axis != track.axis and zeros & {made.axis, track.axis}:
         return None
 
+    asked = wish[made.axis]
+    if asked != -1 and None in wish:
+        return None  # the size would have to be changed where the shape is put together
+
     def edit(editor: Editor) -> None:
         kept = editor.kept(made.ids)
-        if wish[made.axis] > 0 and not kept.all():
-            sizes = list(wish)
+        if asked not in (-1, 0) and not kept.all():
+            sizes = [size for size in wish if size is not None]
             sizes[made.axis] = int(kept.sum())
             editor.store(node, 1, np.array(sizes, dtype=np.int64))
 
@@ -140,7 +178,9 @@ def _shape(flow: Flow, node: onnx.NodeProto) -> list[Track] | None:
 def _avoids(flow: Flow, reader: onnx.NodeProto, place: int, rank: int) -> bool:
     """Whether ``reader`` takes sizes out of a shape of ``rank``, but not the one at ``place``."""
     numbers = flow.view.constant(reader, 1)
-    return reader.op_type == "Gather" and numbers is not None and place not in numbers % rank
+    if reader.op_type != "Gather" or numbers is None:
+        return False
+    return place not in (numbers.ravel() % rank).tolist()
 
 
 RULES: dict[str, Rule] = {

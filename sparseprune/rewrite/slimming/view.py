@@ -1,7 +1,7 @@
 """A graph to be read: its constants, shapes, attributes and readers."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ class View:
         fixed: names that keep their shape: the graph's outputs, and what subgraphs (branches, loop
             bodies) may read from outside themselves.
         readers: nodes that read a name, once for each input.
+        makers: the node that makes a name.
     """
 
     def __init__(self, proto: onnx.ModelProto) -> None:
@@ -41,10 +42,12 @@ class View:
         }
         self.fixed = {name for node in self.graph.node for name in _names_inside(node)}
         self.fixed.update(port.name for port in self.graph.output)
+        _follow_copies(self.graph, self.tensors, self.fixed)
         self.readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
         for node in self.graph.node:
             for name in node.input:
                 self.readers[name].append(node)
+        self.makers = {name: node for node in self.graph.node for name in node.output}
 
     def constant(self, node: onnx.NodeProto, index: int) -> Array | None:
         """The value of an input that is a constant; None if it is not one, or absent."""
@@ -110,6 +113,20 @@ def _unlist_constants(proto: onnx.ModelProto) -> None:
     for place in reversed(range(len(proto.graph.input))):
         if proto.graph.input[place].name in constants:
             del proto.graph.input[place]
+
+
+def _follow_copies(graph: onnx.GraphProto, tensors: Container[str], fixed: Container[str]) -> None:
+    """Read constants themselves where their copies are read: exporters store equal ones once."""
+    source: dict[str, str] = {}
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = source.get(name, name)
+        if node.op_type == "Identity" and node.domain in STANDARD and node.input[0] in tensors:
+            source[node.output[0]] = node.input[0]
+    for place in reversed(range(len(graph.node))):
+        made = graph.node[place].output
+        if len(made) == 1 and made[0] in source and made[0] not in fixed:
+            del graph.node[place]
 
 
 def _value(node: onnx.NodeProto) -> Array | None:
