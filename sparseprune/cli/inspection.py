@@ -112,7 +112,7 @@ def _layer(layer: dict[str, Any]) -> list[str]:
     return [
         *line,
         "x".join(map(str, layer["shape"])),
-        f"{layer['density']:.1%}" if layer["density"] < 0.1 else f"{layer['density']:.0%}",
+        f"{layer['density']:.1%}" if layer["density"] < 0.0995 else f"{layer['density']:.0%}",
         *("" if dense or share is None else f"{share:.0%}" for share in shares),
         "" if dead == "0+0" else dead,
     ]

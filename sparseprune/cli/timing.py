@@ -18,6 +18,9 @@ _LEGEND = (
     "speed-up: median over pairs with the first line; items/s: at the median;\n"
     "memory (growth of a fresh process) and size of the file in MiB; load in ms"
 )
+# A quiet machine repeats a ratio to a few percent.
+_MUCH_NOISE = 0.1
+_BUSY = "the noise is large: other work ran on this machine; measure again when it is idle"
 
 
 @verb
@@ -88,6 +91,7 @@ def text(rows: list[Row]) -> str:
     ):
         parts.append(_table(list(group), batch, threads))
     parts += [_LEGEND] if parts else []
+    parts += [_BUSY] if any(row["noise"] > _MUCH_NOISE for row in timed) else []
     return "\n\n".join([*parts, *(_missing(row) for row in rows if row["kind"] == "missing")])
 
 

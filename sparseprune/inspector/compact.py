@@ -32,7 +32,7 @@ def kept(node: onnx.NodeProto, values: dict[str, Any], scope: Scope) -> Mask:
     if None in stored:
         raise InputError(f"node {node.name!r}: expected its weight among the initializers")
     data, index = (tensors.array(tensor, scope.folder) for tensor in stored if tensor is not None)
-    shape = tuple(int(extent) for extent in values.get("weight_shape", ()))
+    shape = tuple(values.get("weight_shape", ()))
     mask = tensors.blank(shape, data.nbytes + index.nbytes, node.input[1])
     try:
         found = decode(Encoded(data, index, node.op_type.startswith("Bitmask")), shape)

@@ -87,7 +87,7 @@ def _described(node: onnx.NodeProto, weight: str, scope: Scope) -> Entry | None:
             return None
         rows = _rows(mask, node, values, first=weight == node.input[0])
         groups = values.get("group", 1) if node.op_type != "ConvTranspose" else 1
-        fits = isinstance(groups, int) and groups > 0 and rows.shape[0] % groups == 0
+        fits = groups > 0 and rows.shape[0] % groups == 0
         return {"shape": list(mask.shape), **patterns.structure(rows, groups if fits else 1)}
     except InputError as error:
         return {"shape": None, "problem": str(error)}

@@ -77,16 +77,31 @@ class Scope:
         return mask
 
 
+# The types of the attributes that are read.
+_TYPES = {
+    "axis": onnx.AttributeProto.INT,
+    "group": onnx.AttributeProto.INT,
+    "perm": onnx.AttributeProto.INTS,
+    "sparse_value": onnx.AttributeProto.SPARSE_TENSOR,
+    "transB": onnx.AttributeProto.INT,
+    "value": onnx.AttributeProto.TENSOR,
+    "weight_shape": onnx.AttributeProto.INTS,
+}
+
+
 def attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    """The attributes of a node by name.
+    """Those attributes of a node that say how its weight is stored and read, by name.
 
     Raises:
-        InputError: one has no value of a type ONNX knows.
+        InputError: one is of another type than ONNX gives it.
     """
-    try:
-        return {a.name: helper.get_attribute_value(a) for a in node.attribute}
-    except ValueError as error:
-        raise InputError(f"node {node.name!r}: expected attributes with values") from error
+    found = {}
+    for attribute in node.attribute:
+        if attribute.name in _TYPES:
+            if attribute.type != _TYPES[attribute.name]:
+                raise InputError(f"node {node.name!r}: its {attribute.name} is of another type")
+            found[attribute.name] = helper.get_attribute_value(attribute)
+    return found
 
 
 def _transposed(mask: Mask, order: list[int] | None) -> Mask:

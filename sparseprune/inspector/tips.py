@@ -8,7 +8,6 @@ from typing import Any
 import onnx
 
 from sparseprune import rewrite
-from sparseprune.errors import InputError
 
 # Below this a file is small in any form.
 _LARGE_BYTES = 2**20
@@ -39,8 +38,9 @@ def _slim(proto: onnx.ModelProto, found: dict[str, Any]) -> Iterator[Tip]:
     if not dead or external or found["file"]["form"] == "compact":
         return
     try:
+        onnx.checker.check_model(proto)  # what is rewritten has to be valid
         smaller = rewrite.slim(proto).ByteSize() / proto.ByteSize()
-    except InputError:
+    except (ValueError, onnx.checker.ValidationError):
         return
     sentence = (
         f"{dead} filters hold zeros alone; without what they reach, the file is "

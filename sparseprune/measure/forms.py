@@ -115,6 +115,12 @@ def _made(form: str, proto: onnx.ModelProto, target: Path) -> Path:
     Raises:
         InputError: says why it has none.
     """
+    try:
+        onnx.checker.check_model(proto)
+    except (ValueError, onnx.checker.ValidationError) as error:  # ValueError: beyond 2 GiB
+        raise InputError(
+            f"it does not pass ONNX's own checker: {first_line(error)[:200]}"
+        ) from error
     made = rewrite.compact(proto) if form == COMPACT else rewrite.slim(proto)
     if form == COMPACT and not any(node.domain == _DOMAIN for node in made.graph.node):
         raise InputError("no layer would be smaller")

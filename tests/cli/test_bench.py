@@ -160,3 +160,5 @@ def test_large_numbers_fit_the_terminal():
         table = text([shown])
         assert max(map(len, table.splitlines())) <= 80
         assert "13.4 (11.4-15.3)" in table
+        assert "the noise is large" in table
+    assert "the noise is large" not in text([{**row, "noise": 0.05}])

@@ -176,6 +176,14 @@ def test_what_is_no_model_is_refused(tmp_path, content):
         inspect(tmp_path / "gone.onnx")
 
 
+def test_names_have_to_be_text(save):
+    weights = {"w": pruned(8, 8, 3, 3), "b": np.ones(8, np.float32)}
+    path = save([CONV], weights)
+    path.write_bytes(path.read_bytes().replace(b"conv", b"c\xff\xfev"))
+    with pytest.raises(InputError, match=r"model\.onnx: expected names in UTF-8"):
+        inspect(path)
+
+
 def test_any_prefix_of_a_model_is_described_or_refused(save, tmp_path):
     weights = {"w": pruned(8, 8, 3, 3), "b": np.ones(8, np.float32)}
     content = save([CONV], weights).read_bytes()

@@ -150,6 +150,12 @@ def test_damaged_weights_are_reported_where_they_are(model, tmp_path, tensor):
     assert found["problem"].startswith("tensor 'w': expected data of shape")
 
 
+def test_attributes_of_another_type(model, tmp_path):
+    node = helper.make_node("Gemm", ["x", "w"], ["y"], "layer", transB="yes")
+    found = only(model([node], {"w": np.ones((4, 4), np.float32)}), tmp_path)
+    assert found["problem"] == "node 'layer': its transB is of another type"
+
+
 def test_a_ring_of_nodes_ends(model, tmp_path):
     node = helper.make_node
     nodes = [
