@@ -20,7 +20,7 @@ _LEGEND = (
 )
 # A quiet machine repeats a ratio to a few percent.
 _MUCH_NOISE = 0.1
-_BUSY = "the noise is large: other work ran on this machine; measure again when it is idle"
+_BUSY = "the noise is large: other work ran here; measure again on an idle machine"
 
 
 @verb

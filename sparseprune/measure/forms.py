@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from sparseprune import onnxruntime, rewrite
 from sparseprune.errors import InputError, first_line
+from sparseprune.runtime import inputs
 
 DENSE, SPARSE, COMPACT, SLIM = "dense", "sparse", "compact", "slim"
 _DOMAIN = "sparseprune"
@@ -58,24 +59,22 @@ def all_forms(name: str, path: Path, folder: Path) -> Group:
         folder: where the rewritten files are made.
 
     Raises:
-        InputError: the file is missing, or no ONNX model.
+        InputError: the file is missing, or no model that ONNX Runtime can open.
     """
+    inputs.declared(path)  # what is rewritten has to be valid
     proto = _load(path)
     compact = any(node.domain == _DOMAIN for node in proto.graph.node)
     forms = [Form(f"{name} {DENSE}", path, DENSE, path, "cpu")]
     missing = {}
     for form in (COMPACT,) if compact else (SPARSE, COMPACT, SLIM):
-        try:
-            if form != SLIM:
-                _check_library(form)
-            target = path
-            if form != SPARSE and not compact:
-                target = _made(form, proto, folder / f"{len(list(folder.iterdir()))}.onnx")
-        except InputError as error:
-            missing[form] = str(error)
+        as_it_is = compact or form == SPARSE
+        found = path if as_it_is else folder / f"{len(list(folder.iterdir()))}.onnx"
+        reason = _prepare(form, None if as_it_is else proto, found)
+        if reason:
+            missing[form] = reason
         else:
             provider = "auto" if form == SLIM else "sparseprune"
-            forms.append(Form(f"{name} {form}", path, form, target, provider))
+            forms.append(Form(f"{name} {form}", path, form, found, provider))
     return Group(name, tuple(forms), missing)
 
 
@@ -91,6 +90,18 @@ def named(paths: Sequence[Path]) -> dict[str, Path]:
     unique = list(dict.fromkeys(paths))
     names = [path.name for path in unique]
     return {path.name if names.count(path.name) == 1 else str(path): path for path in unique}
+
+
+def _prepare(form: str, proto: onnx.ModelProto | None, target: Path) -> str | None:
+    """Write ``proto``, if there is one, in this form; why it cannot be, or not be run."""
+    try:
+        if form != SLIM:
+            _check_library(form)
+        if proto is not None:
+            _write(form, proto, target)
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def _check_library(form: str) -> None:
@@ -109,18 +120,12 @@ def _check_library(form: str) -> None:
         )
 
 
-def _made(form: str, proto: onnx.ModelProto, target: Path) -> Path:
+def _write(form: str, proto: onnx.ModelProto, target: Path) -> None:
     """Writes the model in another form.
 
     Raises:
         InputError: says why it has none.
     """
-    try:
-        onnx.checker.check_model(proto)
-    except (ValueError, onnx.checker.ValidationError) as error:  # ValueError: beyond 2 GiB
-        raise InputError(
-            f"it does not pass ONNX's own checker: {first_line(error)[:200]}"
-        ) from error
     made = rewrite.compact(proto) if form == COMPACT else rewrite.slim(proto)
     if form == COMPACT and not any(node.domain == _DOMAIN for node in made.graph.node):
         raise InputError("no layer would be smaller")
@@ -128,20 +133,14 @@ def _made(form: str, proto: onnx.ModelProto, target: Path) -> Path:
         onnx.save(made, target)
     except ValueError as error:  # beyond protobuf's 2 GiB
         raise InputError(f"it cannot be written: {first_line(error)}") from error
-    return target
 
 
 def _load(path: Path) -> onnx.ModelProto:
     """The model with its external data; ONNX's reader follows no path out of its folder."""
-    if not path.is_file():
-        raise InputError(f"expected an ONNX file at {path}, but there is no such file")
     try:
-        proto = onnx.load(path)
+        return onnx.load(path)
     except _UNREADABLE as error:
         raise InputError(
-            f"expected an ONNX model, but {path} is truncated or something else "
-            f"({first_line(error)[:200]}); export it again"
+            f"{path}: expected a model that ONNX can read, got {first_line(error)[:200]}; "
+            "export it again"
         ) from error
-    if not proto.HasField("graph"):
-        raise InputError(f"expected an ONNX model, but {path} has no graph; export it again")
-    return proto

@@ -27,7 +27,7 @@ def test_a_shape_has_to_fit_its_input():
     ):
         with pytest.raises(InputError, match=sentence):
             inputs.resolve([port()], None, shapes)
-    with pytest.raises(InputError, match="expected --shape NAME=..., one for each of x, y"):
+    with pytest.raises(InputError, match=r"expected --shape NAME=\.\.\., one for each of x, y"):
         inputs.resolve([port(), port("y")], None, {"": [7, 3]})
 
 
