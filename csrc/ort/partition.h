@@ -40,17 +40,20 @@ struct Partition {
 // those that are estimated to run faster here, borders included; and of those, without the vertices
 // at their beginning or end that are faster there.
 //
-// Supported compact vertices are claimed whatever the estimate and `min_sparsity`. ONNX Runtime
-// asks twice: first for the graph as it stands in the file, to inline the functions that stand for
-// what nobody claims (session.disable_aot_function_inlining skips that), then after its
+// Supported compact vertices are claimed whatever the estimate and `min_sparsity`.
+//
+// ONNX Runtime asks twice: first for the graph as the file has it, to inline the functions that
+// stand for what nobody claims (session.disable_aot_function_inlining skips that), then after its
 // optimisations. Only what is inlined the first time has its weights folded into a dense one; what
 // is claimed then but not later would rebuild its weights in every run. So both answers must agree,
-// which estimates would not, as the graph changes in between. And a claim is what keeps the weights
-// small: of 151 MB of plain weights, 90 % zeros, 48 MB in memory and 80 ms to load on 1.23.2
-// and 1.32.0, inlined 640 and 900. Custom operators beside the provider
-// (EpFactory::GetCustomOpDomains, 1.24) load no faster and take as much memory; but with them ONNX
-// Runtime no longer infers shapes through the functions, and loses the rank of all that follows
-// where an extent is neither known nor named. So they are left to those who register them.
+// which estimates would not, as the graph changes in between. And a claim keeps the weights small:
+// what is 151 MB of plain weights, 90 % of them zeros, takes 48 MB and loads in 80 ms on 1.23.2 and
+// 1.32.0; inlined and folded, 770 and 920 MB and more than a second.
+//
+// Custom operators beside the provider (EpFactory::GetCustomOpDomains, from 1.24) load no faster
+// and take as much memory; but with them ONNX Runtime no longer infers shapes through the
+// functions, and loses the rank of all that follows where an extent is neither known nor named. So
+// they are left to those who register them.
 Partition Divide(const std::vector<Vertex>& graph, std::optional<double> min_sparsity);
 
 }  // namespace sparseprune::ort

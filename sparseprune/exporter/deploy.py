@@ -16,6 +16,7 @@ from sparseprune.exporter.destination import Staging, staging
 from sparseprune.exporter.options import Options
 from sparseprune.exporter.parity import Answers
 from sparseprune.exporter.probe import Probe
+from sparseprune.rewrite.functions import DOMAIN
 
 Bounds = Sequence[Mapping[str, npt.ArrayLike]]
 
@@ -65,7 +66,8 @@ def deploy(
 
 def dense_bytes(proto: onnx.ModelProto) -> int:
     """The size of a model with every weight whole in it."""
-    whole = rewrite.plain(proto)
+    ours = any(node.domain == DOMAIN for node in proto.graph.node)
+    whole = rewrite.plain(proto) if ours else proto
     sparse = whole.graph.sparse_initializer
     saved: int = sum(4 * math.prod(tensor.dims) - tensor.ByteSize() for tensor in sparse)
     return external.file_bytes(whole) + saved

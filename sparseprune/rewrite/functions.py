@@ -28,7 +28,7 @@ def functions(names: Sequence[str], opset: int) -> list[onnx.FunctionProto]:
 def _function(name: str, opset: int) -> onnx.FunctionProto:
     index = "bitmask" if name.startswith("Bitmask") else "steps"
     conv = name.endswith("Conv")
-    nodes = [*(_from_bitmask() if index == "bitmask" else _from_steps()), *_weight()]
+    nodes = [*_inputs(), *(_from_bitmask() if index == "bitmask" else _from_steps())]
     return helper.make_function(
         DOMAIN,
         name,
@@ -41,18 +41,28 @@ def _function(name: str, opset: int) -> onnx.FunctionProto:
 
 
 def _from_steps() -> list[onnx.NodeProto]:
-    """Steps -> positions: their running sum, less one."""
+    """Steps -> positions, their running sum less one -> the weight "W"."""
     return [
         helper.make_node("Cast", ["steps"], ["distances"], to=onnx.TensorProto.INT64),
         _constant("first", value_int=0),
         helper.make_node("CumSum", ["distances", "first"], ["counted"]),
         _constant("one", value_int=1),
         helper.make_node("Sub", ["counted", "one"], ["positions"]),
+        helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
+        _constant("vector", value_ints=[-1]),
+        helper.make_node("Reshape", ["zeros", "vector"], ["empty"]),
+        helper.make_node("ScatterElements", ["empty", "positions", "kept"], ["scattered"]),
+        helper.make_node("Reshape", ["scattered", "shape"], ["W"]),
     ]
 
 
 def _from_bitmask() -> list[onnx.NodeProto]:
-    """Bitmask -> positions of its bits: each byte shifted by 0 to 7, and what is odd then."""
+    """Bitmask -> bits, each byte shifted by 0 to 7, and what is odd then -> the weight "W".
+
+    The bits up to a kept weight count its value; what is not kept takes a zero put before them.
+    NonZero would list the positions, but ONNX Runtime does not fold it from 1.27 on, and would
+    rebuild the weight in every run.
+    """
     shifts = helper.make_tensor("shifts", onnx.TensorProto.UINT8, [8], range(8))
     two = helper.make_tensor("two", onnx.TensorProto.UINT8, [], [2])
     return [
@@ -62,24 +72,27 @@ def _from_bitmask() -> list[onnx.NodeProto]:
         helper.make_node("BitShift", ["bytes", "shifts"], ["shifted"], direction="RIGHT"),
         _constant("two", value=two),
         helper.make_node("Mod", ["shifted", "two"], ["bits"]),
-        _constant("flat", value_ints=[-1]),
-        helper.make_node("Reshape", ["bits", "flat"], ["row"]),
-        helper.make_node("Cast", ["row"], ["marks"], to=onnx.TensorProto.BOOL),
-        helper.make_node("NonZero", ["marks"], ["found"]),
-        helper.make_node("Reshape", ["found", "flat"], ["positions"]),
+        _constant("vector", value_ints=[-1]),
+        helper.make_node("Reshape", ["bits", "vector"], ["row"]),
+        helper.make_node("Cast", ["row"], ["marks"], to=onnx.TensorProto.INT32),
+        _constant("first", value_int=0),
+        helper.make_node("CumSum", ["marks", "first"], ["counted"]),
+        helper.make_node("Mul", ["counted", "marks"], ["index"]),
+        _constant("zero", value_floats=[0.0]),
+        helper.make_node("Concat", ["zero", "kept"], ["choice"], axis=0),
+        helper.make_node("Gather", ["choice", "index"], ["padded"]),
+        _constant("start", value_ints=[0]),
+        helper.make_node("ReduceProd", ["shape"], ["count"]),
+        helper.make_node("Slice", ["padded", "start", "count"], ["flat"]),
+        helper.make_node("Reshape", ["flat", "shape"], ["W"]),
     ]
 
 
-def _weight() -> list[onnx.NodeProto]:
-    """Positions and values -> the weight "W"."""
+def _inputs() -> list[onnx.NodeProto]:
+    """The kept values in float32, and the weight's shape."""
     return [
         helper.make_node("Cast", ["values"], ["kept"], to=onnx.TensorProto.FLOAT),
         _reference(helper.make_node("Constant", [], ["shape"]), "value_ints", "weight_shape"),
-        helper.make_node("ConstantOfShape", ["shape"], ["zeros"]),
-        _constant("vector", value_ints=[-1]),
-        helper.make_node("Reshape", ["zeros", "vector"], ["empty"]),
-        helper.make_node("ScatterElements", ["empty", "positions", "kept"], ["scattered"]),
-        helper.make_node("Reshape", ["scattered", "shape"], ["W"]),
     ]
 
 

@@ -60,5 +60,5 @@ def test_inputs_that_do_not_run_are_explained(program, tmp_path):
 
 
 def test_what_is_no_network_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"expected a torch module, a torch\.export program or the"):
+    with pytest.raises(InputError, match=r"expected a torch module, a torch\.export program or"):
         exporter.export(42, tmp_path / "net.onnx")
