@@ -23,7 +23,7 @@ _FUNCTIONS = {
     *("FloorDiv", "ModularIndexing", "Where", "PythonMod", "Mod", "CleanDiv", "CeilToInt"),
     *("FloorToInt", "CeilDiv", "PowByNatural", "IntTrueDiv", "TruncToInt", "RoundToInt"),
     *("ToFloat", "Max", "Min", "Symbol", "Integer", "Rational", "Add", "Mul", "Pow", "And", "Or"),
-    *("Not", "Equality", "Unequality", "LessThan", "GreaterThan", "StrictLessThan"),
+    *("Not", "Equality", "LessThan", "GreaterThan", "StrictLessThan"),
     "StrictGreaterThan",
 }
 _NODES = (

@@ -88,6 +88,9 @@ def _rebuilt(path: Path) -> io.BytesIO:
         names = archive.namelist()
         if len(set(names)) < len(names):
             raise ValueError("the same member twice")
+        # torch stores members as they are, so that what is read is no more than the file holds.
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("compressed members")
         for name in names:
             part = name.partition("/")[2]
             if part in _WANTED or _RAW.fullmatch(part):

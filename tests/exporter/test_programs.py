@@ -220,6 +220,19 @@ def test_python_guards_and_foreign_members_are_left_out(saved, tmp_path):
     assert "abort" not in str(program._guards_code)
 
 
+def test_compressed_and_repeated_members_are_refused(saved, tmp_path):
+    path = tmp_path / "model.pt2"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("model/archive_format", b"pt2" * 1000)
+    with pytest.raises(InputError, match="compressed members"):
+        programs.read(path)
+    path.write_bytes(saved.read_bytes())
+    with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr(archive.namelist()[0], b"")
+    with pytest.raises(InputError, match="the same member twice"):
+        programs.read(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\3\4 cut", b"\x80\2}."])
 def test_files_that_are_no_programs_are_refused(content, tmp_path):
     path = tmp_path / "model.pt2"

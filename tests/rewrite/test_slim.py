@@ -203,6 +203,39 @@ def test_a_constant_channel_before_padding_stays(attributes):
     check(m.model(x), [(5, 3, 3, 3), (4, 5, 3, 3)])
 
 
+def constant_channels(m):
+    """Six channels: 0 is zero, 1 and 2 are other constants."""
+    weight, bias = m.rng.normal(size=(6, 3, 3, 3)), m.rng.normal(size=6)
+    weight[:3] = 0
+    bias[0] = 0
+    return m.node("Conv", "x", m.constant(weight), m.constant(bias))
+
+
+@pytest.mark.parametrize(("padded", "kept"), [(0, 3), (1, 5)])
+def test_a_depthwise_layer_moves_constants_unless_it_pads(padded, kept):
+    m = Maker(3)
+    x = m.conv(constant_channels(m), 6, 6, groups=6, pad=bool(padded))
+    # Channel 0 becomes its bias either way.
+    model = m.model(m.conv(m.node("Relu", x), 6, 4, k=1))
+    check(model, [(kept, 3, 3, 3), (kept, 1, 3, 3), (4, kept, 1, 1)])
+
+
+@pytest.mark.parametrize(("counted", "kept"), [(0, 3), (1, 5)])
+def test_a_mean_that_counts_padding_ends_a_constant(counted, kept):
+    m = Maker(3)
+    x = constant_channels(m)
+    settings = {"kernel_shape": [3, 3], "pads": [1] * 4, "count_include_pad": counted}
+    x = m.node("AveragePool", x, **settings)
+    check(m.model(m.conv(x, 6, 4, k=1)), [(kept, 3, 3, 3), (4, kept, 1, 1)])
+
+
+@pytest.mark.parametrize(("kind", "kept"), [("ReduceMax", 3), ("ReduceL2", 5)])
+def test_reductions_over_positions(kind, kept):
+    m = Maker(3)
+    x = m.node(kind, constant_channels(m), axes=[3, -2], keepdims=0)
+    check(m.model(m.gemm(x, 6, 4)), [(kept, 3, 3, 3), (4, kept)])
+
+
 def test_a_norm_moves_constants_and_loses_its_numbers():
     m = Maker(4)
     x = m.conv("x", 3, 6, dead=(0, 1), bias=False)
@@ -402,6 +435,20 @@ def test_a_copy_of_a_constant_is_a_constant():
     assert [node.op_type for node in slimmed.graph.node] == ["Conv", "Conv"]
     assert len(slimmed.graph.initializer) == 3
     assert_same(m.model(m.nodes[-1].output[0]), slimmed)
+
+
+def test_constants_that_nodes_move():
+    m = Maker(12, shape=(None, 5))
+    first, second = m.rng.normal(size=(6, 5)), m.rng.normal(size=(3, 6))
+    bias = m.rng.normal(size=6)
+    first[:2], bias[:2] = 0, 0
+    x = m.node("MatMul", "x", m.node("Transpose", m.constant(first)))
+    x = m.node("Add", x, m.node("Unsqueeze", m.constant(bias), m.constant(np.array([0]))))
+    x = m.node("MatMul", x, m.node("Transpose", m.constant(second), perm=[1, 0]))
+    model = m.model(x)
+    slimmed = slim(model, round_to=1)
+    assert weights(slimmed) == [(5, 4), (4, 3)]
+    assert_same(model, slimmed)
 
 
 def test_a_gemm_with_factors_and_a_scalar_bias():

@@ -8,7 +8,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 from sparseprune.rewrite.slimming.atoms import Ids, Mask
-from sparseprune.rewrite.slimming.view import Array, View
+from sparseprune.rewrite.slimming.nodes import Array
+from sparseprune.rewrite.slimming.view import View
 
 
 class Editor:

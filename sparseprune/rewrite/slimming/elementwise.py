@@ -8,7 +8,7 @@ from sparseprune.rewrite.slimming.atoms import Numbers, Track
 from sparseprune.rewrite.slimming.editor import Editor
 from sparseprune.rewrite.slimming.flow import Flow, Rule
 from sparseprune.rewrite.slimming.functions import BINARY, UNARY, known
-from sparseprune.rewrite.slimming.view import Array, attributes, has
+from sparseprune.rewrite.slimming.nodes import Array, attributes, has
 
 
 def _unary(flow: Flow, node: onnx.NodeProto) -> list[Track] | None:

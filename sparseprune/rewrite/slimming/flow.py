@@ -8,7 +8,8 @@ import onnx
 from sparseprune.rewrite.slimming.atoms import Atoms, Track
 from sparseprune.rewrite.slimming.editor import Edit
 from sparseprune.rewrite.slimming.layer import Layer
-from sparseprune.rewrite.slimming.view import STANDARD, View
+from sparseprune.rewrite.slimming.nodes import STANDARD
+from sparseprune.rewrite.slimming.view import View
 
 # The tracks of a node's outputs, or None where what it does to channels is not understood.
 Rule = Callable[["Flow", onnx.NodeProto], list[Track] | None]

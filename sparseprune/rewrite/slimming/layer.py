@@ -9,7 +9,7 @@ import onnx
 from sparseprune.rewrite.slimming.atoms import Ids, Mask, Numbers, Track
 from sparseprune.rewrite.slimming.editor import Editor
 from sparseprune.rewrite.slimming.functions import known
-from sparseprune.rewrite.slimming.view import Array
+from sparseprune.rewrite.slimming.nodes import Array
 
 
 @dataclass

@@ -8,7 +8,7 @@ from sparseprune.rewrite.slimming.editor import Editor
 from sparseprune.rewrite.slimming.flow import Flow, Rule
 from sparseprune.rewrite.slimming.functions import known
 from sparseprune.rewrite.slimming.layer import Layer
-from sparseprune.rewrite.slimming.view import Array, attributes, has
+from sparseprune.rewrite.slimming.nodes import Array, attributes, has
 
 
 def _add(flow: Flow, layer: Layer, rank: int, axis: int) -> list[Track]:

@@ -8,7 +8,7 @@ import onnx
 from sparseprune.rewrite.slimming.atoms import Track
 from sparseprune.rewrite.slimming.editor import Editor
 from sparseprune.rewrite.slimming.flow import Flow, Rule
-from sparseprune.rewrite.slimming.view import attributes
+from sparseprune.rewrite.slimming.nodes import attributes
 
 
 def _transpose(flow: Flow, node: onnx.NodeProto) -> list[Track] | None:

@@ -10,7 +10,7 @@ from sparseprune.rewrite.shapes import Shape
 from sparseprune.rewrite.slimming.atoms import Track
 from sparseprune.rewrite.slimming.editor import Editor
 from sparseprune.rewrite.slimming.flow import Flow, Rule
-from sparseprune.rewrite.slimming.view import STANDARD, attributes
+from sparseprune.rewrite.slimming.nodes import STANDARD, attributes
 
 
 def carry(track: Track, before: Shape, after: Shape) -> Track | None:

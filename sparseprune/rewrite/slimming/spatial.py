@@ -5,7 +5,7 @@ import onnx
 
 from sparseprune.rewrite.slimming.atoms import Numbers, Track
 from sparseprune.rewrite.slimming.flow import Flow, Rule
-from sparseprune.rewrite.slimming.view import attributes, has
+from sparseprune.rewrite.slimming.nodes import attributes, has
 
 
 def _zero_stays(const: Numbers) -> Numbers:

@@ -1,17 +1,14 @@
 """A graph to be read: its constants, shapes, attributes and readers."""
 
 from collections import defaultdict
-from collections.abc import Container, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-import numpy as np
-import numpy.typing as npt
 import onnx
-from onnx import helper, numpy_helper
+from onnx import numpy_helper
 
 from sparseprune.rewrite.shapes import Shape, shapes
-
-Array = npt.NDArray[Any]
+from sparseprune.rewrite.slimming import folding
+from sparseprune.rewrite.slimming.nodes import STANDARD, Array, attributes
 
 
 class View:
@@ -30,19 +27,13 @@ class View:
     def __init__(self, proto: onnx.ModelProto) -> None:
         self.graph = proto.graph
         self.opset = max((o.version for o in proto.opset_import if o.domain in STANDARD), default=1)
-        _store_constants(self.graph)
         _unlist_constants(proto)
+        folding.store_constants(self.graph, _inside(self.graph))
         self._shapes = shapes(proto)
-        # A name that is also an input is only a default: a caller may give another value.
-        given = {port.name for port in self.graph.input}
-        self.tensors = {
-            tensor.name: tensor
-            for tensor in self.graph.initializer
-            if tensor.name not in given and tensor.data_location != onnx.TensorProto.EXTERNAL
-        }
+        self.tensors = {tensor.name: tensor for tensor in _inside(self.graph)}
         self.fixed = {name for node in self.graph.node for name in _names_inside(node)}
         self.fixed.update(port.name for port in self.graph.output)
-        _follow_copies(self.graph, self.tensors, self.fixed)
+        folding.follow_copies(self.graph, self.tensors, self.fixed)
         self.readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
         for node in self.graph.node:
             for name in node.input:
@@ -72,38 +63,6 @@ class View:
         return len(self.readers[name]) == 1 and name not in self.fixed
 
 
-STANDARD = ("", "ai.onnx")
-
-
-def attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    """The attributes of a node by name; references to a function's attributes are left out."""
-    return {
-        item.name: helper.get_attribute_value(item)
-        for item in node.attribute
-        if not item.ref_attr_name
-    }
-
-
-def has(node: onnx.NodeProto, index: int) -> bool:
-    """Whether an optional input is there."""
-    return index < len(node.input) and node.input[index] != ""
-
-
-def _store_constants(graph: onnx.GraphProto) -> None:
-    """Turn Constant nodes that hold numbers into initializers, in place."""
-    kept = []
-    for node in graph.node:
-        array = _value(node) if node.op_type == "Constant" and node.domain in STANDARD else None
-        if array is None:
-            kept.append(node)
-        else:
-            graph.initializer.append(numpy_helper.from_array(array, node.output[0]))
-    if len(kept) < len(graph.node):
-        nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in kept]
-        del graph.node[:]
-        graph.node.extend(nodes)
-
-
 def _unlist_constants(proto: onnx.ModelProto) -> None:
     """Take initializers off the list of inputs where IR version 3 demanded them there."""
     if proto.ir_version >= 4:
@@ -115,29 +74,11 @@ def _unlist_constants(proto: onnx.ModelProto) -> None:
             del proto.graph.input[place]
 
 
-def _follow_copies(graph: onnx.GraphProto, tensors: Container[str], fixed: Container[str]) -> None:
-    """Read constants themselves where their copies are read: exporters store equal ones once."""
-    source: dict[str, str] = {}
-    for node in graph.node:
-        for place, name in enumerate(node.input):
-            node.input[place] = source.get(name, name)
-        if node.op_type == "Identity" and node.domain in STANDARD and node.input[0] in tensors:
-            source[node.output[0]] = node.input[0]
-    for place in reversed(range(len(graph.node))):
-        made = graph.node[place].output
-        if len(made) == 1 and made[0] in source and made[0] not in fixed:
-            del graph.node[place]
-
-
-def _value(node: onnx.NodeProto) -> Array | None:
-    for key, value in attributes(node).items():
-        if key == "value":
-            return numpy_helper.to_array(value)
-        if key in ("value_int", "value_ints"):
-            return np.array(value, dtype=np.int64)
-        if key in ("value_float", "value_floats"):
-            return np.array(value, dtype=np.float32)
-    return None
+def _inside(graph: onnx.GraphProto) -> list[onnx.TensorProto]:
+    """Initializers in the file itself; one that is also an input is only a default of it."""
+    given = {port.name for port in graph.input}
+    outside = onnx.TensorProto.EXTERNAL
+    return [t for t in graph.initializer if t.name not in given and t.data_location != outside]
 
 
 def _names_inside(node: onnx.NodeProto) -> Iterator[str]:
