@@ -26,8 +26,9 @@ ALLOWED = {
     "runtime": {"errors", "formats", "models", "onnxruntime"},
     "rewrite": BASE,
     "exporter": {*BASE, "convert", "formats", "models", "onnxruntime", "rewrite", "runtime"},
+    "inspector": {"errors", "rewrite", "runtime"},
     "evaluate": {"errors", "records", "runtime"},
-    "measure": {"errors", "recipe", "records", "runtime"},
+    "measure": {*BASE, "onnxruntime", "recipe", "records", "rewrite", "runtime"},
     "report": {"files", "records"},
     "pipeline": {
         *BASE,
