@@ -21,7 +21,7 @@ def main() -> None:
         built = ("--no-deps", "--no-build-isolation", "--wheel-dir", folder)
         run("-m", "pip", "-q", "wheel", *built, str(sources), **compilers())
         (wheel,) = Path(folder).glob("*.whl")
-        # Refuses newer symbols and libraries that a Linux may lack; the others it would copy in.
+        # Refuses newer symbols, and names the wheel.
         tags = ("--plat", PLATFORM, "--only-plat", "--wheel-dir", str(target))
         run("-m", "auditwheel", "repair", *tags, str(wheel))
 
