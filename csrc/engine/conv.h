@@ -42,7 +42,7 @@ std::vector<float> BiasOf(const Node& node);
 WeightMatrix MatrixOf(const Node& node);
 
 // Multiply-adds a task should have to be worth handing to another thread (a hand-over costs about
-// 0.5 us, 100 000 of them at least 2 us).
-constexpr int64_t kTaskWork = 100'000;
+// 0.5 us, 40 000 of them at least 0.8 us).
+constexpr int64_t kTaskWork = 40'000;
 
 }  // namespace sparseprune
