@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sparseprune.errors import InputError
+from sparseprune.files import lies_in
 
 REFUSED_SINCE = (1, 27)
 # Which fields of which messages of onnx.proto lead to tensors. Entries are pairs of texts.
@@ -40,7 +41,6 @@ def check(model: str | os.PathLike[str]) -> None:
         InputError: If they do not, by a path or by a link, or the file is no model.
     """
     path = Path(model)
-    folder = path.parent.resolve()
     try:
         with path.open("rb") as file:
             places = set(_locations(file, "model", path.stat().st_size, 0))
@@ -49,17 +49,11 @@ def check(model: str | os.PathLike[str]) -> None:
             f"expected an ONNX model, but {path} is truncated or something else; export it again"
         ) from error
     for place in places:
-        if not _is_inside(folder, os.fsdecode(place)):
+        if not lies_in(path.parent, os.fsdecode(place)):
             raise InputError(
                 f"expected the weights of {path} inside its folder, but it names "
                 f"{os.fsdecode(place)!r}; save the model with its weights beside it"
             )
-
-
-def _is_inside(folder: Path, place: str) -> bool:
-    if "\0" in place or Path(place).is_absolute():
-        return False
-    return (folder / place).resolve().is_relative_to(folder)
 
 
 def _locations(file: BinaryIO, message: str, end: int, depth: int) -> Iterator[bytes]:
