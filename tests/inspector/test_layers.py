@@ -221,4 +221,4 @@ def test_external_weights_are_read_from_the_models_folder_alone(model, tmp_path)
         found = only(model([node], {"w": external(location)}), folder)
         assert "problem" in found, location
     found = only(model([node], {"w": external("long.bin", length=10_000)}), folder)
-    assert "expected 64 bytes for shape [4, 4], got 10000" in found["problem"]
+    assert "expected 64 bytes of external data, got 10000" in found["problem"]
