@@ -4,6 +4,7 @@ ONNX Runtime 1.27 refuses those outside the model's folder; 1.23 and older open 
 told to (both observed), so a stranger's model could read any file into its outputs.
 """
 
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,25 +35,34 @@ class _NotAModel(Exception):
     """Or one that this reading of it does not follow."""
 
 
-def check(model: str | os.PathLike[str]) -> None:
+def check(model: str | os.PathLike[str] | bytes) -> None:
     """See that all weights lie in the folder of the model's file, or in one inside.
+
+    Of a model in bytes it is the working directory, where ONNX Runtime looks for them.
 
     Raises:
         InputError: If they do not, by a path or by a link, or the file is no model.
     """
+    if isinstance(model, bytes):
+        _check(io.BytesIO(model), len(model), Path(), f"the model of {len(model)} bytes")
+        return
     path = Path(model)
+    with path.open("rb") as file:
+        _check(file, path.stat().st_size, path.parent, str(path))
+
+
+def _check(file: BinaryIO, size: int, folder: Path, name: str) -> None:
     try:
-        with path.open("rb") as file:
-            places = set(_locations(file, "model", path.stat().st_size, 0))
+        places = {os.fsdecode(place) for place in _locations(file, "model", size, 0)}
     except _NotAModel as error:
         raise InputError(
-            f"expected an ONNX model, but {path} is truncated or something else; export it again"
+            f"expected an ONNX model, but {name} is truncated or something else; export it again"
         ) from error
     for place in places:
-        if not lies_in(path.parent, os.fsdecode(place)):
+        if not lies_in(folder, place):
             raise InputError(
-                f"expected the weights of {path} inside its folder, but it names "
-                f"{os.fsdecode(place)!r}; save the model with its weights beside it"
+                f"expected the weights of {name} inside its folder, but it names {place!r}; "
+                "save the model with its weights beside it"
             )
 
 
