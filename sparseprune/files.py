@@ -5,7 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from sparseprune.errors import InputError
 
@@ -54,6 +54,22 @@ def check_writable(path: Path, suffix: str) -> Path:
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(f"{path}: cannot write in {nearest}; choose a folder you may write in")
     return path
+
+
+def lies_in(folder: Path, location: str) -> bool:
+    """Whether a relative path that a stranger wrote stays in ``folder``, on any system.
+
+    What a link points to decides, not where it lies.
+    """
+    windows = PureWindowsPath(location)
+    if "\0" in location or windows.drive or windows.root:  # a root is / as well
+        return False
+    try:
+        top = folder.resolve()
+        places = [(folder / name).resolve() for name in (location, windows.as_posix())]
+    except (OSError, RuntimeError):  # links in a circle
+        return False
+    return all(place.is_relative_to(top) for place in places)
 
 
 def sha256(path: Path) -> str:

@@ -16,7 +16,7 @@ ALLOWED = {
     "recipe": {"errors"},
     "formats": BASE,
     "graph": {"errors"},
-    "onnxruntime": {"errors"},
+    "onnxruntime": BASE,
     "environment": {"_cpu", "onnxruntime"},
     "models": {"errors"},
     "data": {"errors", "recipe"},

@@ -3,7 +3,7 @@ import hashlib
 import pytest
 
 from sparseprune.errors import InputError
-from sparseprune.files import check_writable, leftovers, replacing, sha256
+from sparseprune.files import check_writable, leftovers, lies_in, replacing, sha256
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -63,3 +63,30 @@ def test_what_a_killed_process_leaves_is_read_by_nobody(tmp_path):
         (orphan := temporary.with_name(temporary.name.replace("a.", "b."))).write_text("{")
     assert leftovers(tmp_path) == [orphan]
     assert list(path.parent.glob("*.jsonl")) == [path]
+
+
+@pytest.mark.parametrize(
+    ("location", "stays"),
+    [
+        ("a.bin", True),
+        ("inner/a.bin", True),
+        ("inner/../a.bin", True),
+        ("link.bin", True),
+        ("..", False),
+        ("inner/../../a.bin", False),
+        ("inner\\..\\..\\a.bin", False),
+        ("/etc/passwd", False),
+        ("C:\\a.bin", False),
+        ("\\a.bin", False),
+        ("a\0b", False),
+        ("out.bin", False),
+        ("out/a.bin", False),
+    ],
+)
+def test_a_path_in_a_file_stays_in_its_folder(location, stays, tmp_path):
+    folder = tmp_path / "models"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "link.bin").symlink_to("a.bin")
+    (folder / "out.bin").symlink_to(tmp_path / "a.bin")
+    (folder / "out").symlink_to(tmp_path)
+    assert lies_in(folder, location) is stays

@@ -169,8 +169,7 @@ inline constexpr Slot<358, Status*(const Node*, const ValueInfo**, size_t)> Node
 inline constexpr Slot<361, Status*(const Node*, const char*, const OpAttr**)> Node_GetAttributeByName;
 // clang-format on
 
-// --- Structures we fill in (17; 23)
-// -----------------------------------------------------------------
+// --- Structures we fill in (17; 23) -------------------------------------------------------------
 
 // Members that hold nullptr are optional callbacks we have no use for.
 struct CustomOp {

@@ -86,9 +86,7 @@ Choice Chooser::Fastest(const std::vector<int>& group) const {
     Region part = Part(group, begin, last);
     if (Saved(part) > std::max(Saved(best), begun + worthwhile)) best = std::move(part);
   }
-  const bool compact =
-      std::any_of(group.begin(), group.end(), [&](int v) { return graph_[v].compact; });
-  if (!compact && best.theirs <= kMargin * best.ours) return {{}, Slower(all)};
+  if (!HasCompact(graph_, group) && best.theirs <= kMargin * best.ours) return {{}, Slower(all)};
   return {best, "estimated faster with the CPU provider"};
 }
 

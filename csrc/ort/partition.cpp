@@ -84,10 +84,6 @@ std::vector<std::vector<int>> Groups(const std::vector<Vertex>& graph,
   return groups;
 }
 
-bool HasCompact(const std::vector<Vertex>& graph, const std::vector<int>& group) {
-  return std::any_of(group.begin(), group.end(), [&](int v) { return graph[v].compact; });
-}
-
 double Sparsest(const std::vector<Vertex>& graph, const std::vector<int>& group) {
   double most = 0;
   for (int v : group) most = std::max(most, graph[v].weighted ? graph[v].sparsity : 0);
@@ -95,6 +91,10 @@ double Sparsest(const std::vector<Vertex>& graph, const std::vector<int>& group)
 }
 
 }  // namespace
+
+bool HasCompact(const std::vector<Vertex>& graph, const std::vector<int>& group) {
+  return std::any_of(group.begin(), group.end(), [&](int v) { return graph[v].compact; });
+}
 
 Partition Divide(const std::vector<Vertex>& graph, std::optional<double> min_sparsity) {
   const std::vector<int> levels = Levels(graph);

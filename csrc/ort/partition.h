@@ -23,6 +23,9 @@ struct Vertex {
   bool supported() const { return refusal.empty(); }
 };
 
+// Whether one of `group` is compact.
+bool HasCompact(const std::vector<Vertex>& graph, const std::vector<int>& group);
+
 struct Region {
   std::vector<int> members;     // ascending
   double ours = 0, theirs = 0;  // cycles

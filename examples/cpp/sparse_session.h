@@ -14,7 +14,7 @@ inline void RegisterSparse(Ort::Env& env, const std::string& library) {
   env.RegisterExecutionProviderLibrary("sparseprune", library);
 }
 
-// `settings` are the provider's: docs/deploy.md lists them.
+// `settings` are the provider's: docs/production.md lists them.
 inline Ort::Session OpenSparse(Ort::Env& env, const std::string& model, Ort::SessionOptions options,
                                const std::unordered_map<std::string, std::string>& settings) {
   std::vector<Ort::ConstEpDevice> devices;

@@ -82,10 +82,10 @@ def export(
         "tune": _budget(tune),
     }
     foreign = {"--arch": arch, "--arch-options": arch_options, "--masks": masks}
-    if source.suffix in (".onnx", ".pt2"):
+    ours = source.suffix == ".safetensors" and arch is None and not _is_foreign(source)
+    if ours or source.suffix in (".onnx", ".pt2"):
         _none_of(foreign, source)
-    if source.suffix == ".safetensors" and arch is None:
-        _none_of(foreign, source)
+    if ours:
         found = _checkpoint(source, out, options)
     elif source.suffix == ".onnx":
         from sparseprune import exporter
@@ -105,6 +105,12 @@ def _none_of(options: dict[str, Any], source: Path) -> None:
             raise InputError(
                 f"{name}: expected a torch checkpoint to use it for, got {source}; leave it out"
             )
+
+
+def _is_foreign(source: Path) -> bool:
+    from sparseprune.formats import container
+
+    return container.is_foreign(source)
 
 
 def _checkpoint(source: Path, out: Path, options: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from sparseprune.errors import InputError
 from sparseprune.exporter import external, parity, ports
@@ -13,8 +12,9 @@ from sparseprune.exporter.candidate import Candidate
 from sparseprune.exporter.deploy import Source, deploy
 from sparseprune.exporter.options import Options
 from sparseprune.files import sha256
+from sparseprune.rewrite import reading
 
-_BROKEN = (DecodeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError)
+_BROKEN = (onnx.checker.ValidationError, onnx.shape_inference.InferenceError)
 
 
 def export(
@@ -54,11 +54,8 @@ def load(source: Path) -> onnx.ModelProto:
     Raises:
         InputError: the file is missing, not ONNX or invalid, or keeps weights outside its folder.
     """
-    if not source.is_file():
-        raise InputError(f"{source}: expected an ONNX file, found none; check the path")
+    proto = reading.read(source)
     try:
-        proto = onnx.load(source, load_external_data=False)
-        external.read(proto, source)
         if external.is_large(proto):
             onnx.checker.check_model(str(source))
         else:

@@ -8,13 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseprune.errors import GateError
+from sparseprune.runtime.agreement import apart
+from sparseprune.runtime.agreement import half_the_digits as half
 
 Array = npt.NDArray[Any]
 Answers = Mapping[str, Array]  # what one run gave, by the output's name
-
-# Without the torch model no bound on rounding can be computed; two evaluations of one network
-# agree to at least half of the digits of their type, relative to the largest value.
-_COARSEST = np.float32
 
 
 @dataclass
@@ -28,14 +26,11 @@ class Found:
 
 
 def half_the_digits(answers: Sequence[Answers]) -> list[dict[str, float]]:
-    """A bound for every output of every run: relative to the output's largest value."""
-    bounds: dict[str, float] = {}
-    for name in answers[0]:
-        arrays = [run[name] for run in answers if run[name].dtype.kind == "f"]
-        digits = max((np.finfo(a.dtype).eps for a in arrays), default=0.0)
-        finite = [np.abs(a[np.isfinite(a)]).max(initial=0.0) for a in arrays]
-        largest = max((float(value) for value in finite), default=0.0)
-        bounds[name] = float(np.sqrt(max(digits, np.finfo(_COARSEST).eps))) * largest
+    """A bound for every output of every run: relative to the output's largest value in any."""
+    bounds = {
+        name: max((half(run[name]) for run in answers if run[name].dtype.kind == "f"), default=0.0)
+        for name in answers[0]
+    }
     return [bounds for _ in answers]
 
 
@@ -95,7 +90,7 @@ def difference(expected: Sequence[Answers], got: Sequence[Answers]) -> dict[str,
         floats = [name for name, array in want.items() if array.dtype.kind == "f"]
         for name in floats:
             if want[name].shape == have[name].shape:
-                largest = max(largest, float(_apart(want[name], have[name]).max(initial=0.0)))
+                largest = max(largest, float(apart(want[name], have[name]).max(initial=0.0)))
         if floats:
             changed += flips(want[floats[0]], have[floats[0]])
     return {"max_abs": largest, "flips": changed}
@@ -116,7 +111,7 @@ def _close(
     same = np.isfinite(got) | (got == expected)
     if np.isnan(expected).any() or not same.all():
         raise GateError(f"parity: expected finite {name}, got NaN or infinity")
-    difference = _apart(expected, got)
+    difference = apart(expected, got)
     if not difference.size:
         return
     limit = np.broadcast_to(np.asarray(bound, dtype=np.float64), difference.shape)
@@ -132,10 +127,3 @@ def _close(
         worst.max_abs, worst.bound = float(difference[largest]), float(limit[largest])
     shares = difference / np.maximum(limit, np.finfo(np.float64).tiny)
     worst.used = max(worst.used, float(shares.max()))
-
-
-def _apart(expected: Array, got: Array) -> npt.NDArray[np.float64]:
-    """|got - expected|; equal infinities are not apart."""
-    wide = expected.astype(np.float64), got.astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        return np.where(wide[0] == wide[1], 0.0, np.abs(wide[1] - wide[0]))

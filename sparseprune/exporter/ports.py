@@ -19,8 +19,7 @@ from sparseprune.exporter.probe import (
     as_pictures,
     enough,
 )
-
-_TYPES = {"float": "float32", "double": "float64"}  # ONNX Runtime's names that are not NumPy's
+from sparseprune.runtime import inputs
 
 
 @dataclass(frozen=True)
@@ -45,14 +44,11 @@ class Port:
         return self.sizes[:1] == (None,)
 
     def values(self, count: int, random: np.random.Generator) -> Array:
-        """What was given, cut to ``count`` samples; else standard normal floats, and 0 or 1."""
-        shape = tuple(count if size is None else size for size in self.sizes)
+        """What was given, cut to ``count`` samples; else as :func:`inputs.draw`."""
         if self.given is not None:
             return self.given[:count] if self.open else self.given
-        if self.dtype.kind == "f":
-            return np.asarray(random.normal(size=shape)).astype(self.dtype)
-        # Token ids, masks and types of tokens all have a 0 and a 1.
-        return np.asarray(random.integers(0, 2, size=shape)).astype(self.dtype)
+        shape = tuple(count if size is None else size for size in self.sizes)
+        return inputs.draw(random, shape, self.dtype)
 
 
 def probe(session: Any, example: object, shapes: Shapes, model: str) -> Probe:
@@ -70,10 +66,11 @@ def probe(session: Any, example: object, shapes: Shapes, model: str) -> Probe:
         InputError: an input that was not given has an open shape or holds no numbers, or what was
             given does not fit.
     """
-    inputs = session.get_inputs()
-    _check_names(shapes, [value.name for value in inputs])
-    given = _given(example, [value.name for value in inputs], model)
-    ports = [_port(i, given.get(i.name), _asked(i, shapes), model) for i in inputs]
+    values = session.get_inputs()
+    names = [value.name for value in values]
+    asked = inputs.by_name(shapes, names, "--input-shape")
+    given = _given(example, names, model)
+    ports = [_port(v, given.get(v.name), asked.get(v.name), model) for v in values]
     if len(ports) == 1 and ports[0].given is not None and ports[0].sizes:
         return _one(ports[0], ports[0].given)
     random = np.random.default_rng(SEED)
@@ -118,25 +115,8 @@ def _given(example: object, names: list[str], model: str) -> Feeds:
     return dict(zip(names, map(as_array, parts), strict=True))
 
 
-def _asked(value: Any, shapes: Shapes) -> tuple[int, ...] | None:
-    """The shape the user gave for an input."""
-    found = shapes.get("", shapes.get(value.name))
-    return None if found is None else tuple(found)
-
-
-def _check_names(shapes: Shapes, names: list[str]) -> None:
-    if "" in shapes and len(names) != 1:
-        raise InputError(f"expected --input-shape NAME=..., one for each of {', '.join(names)}")
-    unknown = [name for name in shapes if name and name not in names]
-    if unknown:
-        raise InputError(
-            f"expected --input-shape for one of {', '.join(names)}, got {unknown[0]!r}"
-        )
-
-
 def _port(value: Any, given: Array | None, asked: tuple[int, ...] | None, model: str) -> Port:
-    dtype = _dtype(value, model)
-    known = [size if isinstance(size, int) else None for size in value.shape]
+    dtype, known = inputs.dtype(value), inputs.extents(value)
     text = f"{model}: input {value.name!r} has shape {list(value.shape)}"
     if given is not None:
         if dtype == np.float32 and len(known) > 1:
@@ -145,8 +125,9 @@ def _port(value: Any, given: Array | None, asked: tuple[int, ...] | None, model:
             raise InputError(
                 f"{model}: expected {dtype} for input {value.name!r}, got {given.dtype}; convert it"
             )
-        fixed_batch = [] if len(known) > 1 else known[:1]
-        _check_fits([None, *known[1:]] if known else fixed_batch, given.shape, text)
+        _check_fits([None, *known[1:]] if known else [], given.shape, text)
+        if not given.size:
+            raise InputError(f"{text}, got {list(given.shape)}; give one sample or more")
         return Port(value.name, dtype, (*known[:1], *given.shape[1:]), given)
     if asked is not None:
         _check_fits(known, asked, text)
@@ -160,21 +141,5 @@ def _port(value: Any, given: Array | None, asked: tuple[int, ...] | None, model:
 
 
 def _check_fits(known: list[int | None], shape: tuple[int, ...], text: str) -> None:
-    fits = len(known) == len(shape) and all(
-        size in (None, extent) for size, extent in zip(known, shape, strict=True)
-    )
-    if not fits:
+    if not inputs.fits(known, shape):
         raise InputError(f"{text}, got {list(shape)}; give that shape")
-
-
-def _dtype(value: Any, model: str) -> np.dtype[Any]:
-    inner = value.type.removeprefix("tensor(").removesuffix(")")
-    try:
-        dtype: np.dtype[Any] = np.dtype(_TYPES.get(inner, inner))
-    except TypeError:
-        dtype = np.dtype(object)
-    if dtype.kind not in "fiub":
-        raise InputError(
-            f"{model}: expected inputs that are numbers, got {value.name!r} of type {value.type}"
-        )
-    return dtype

@@ -28,8 +28,11 @@ _FUNCTIONS = {
 }
 _NODES = (
     *(ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Load, ast.keyword),
-    *(ast.operator, ast.unaryop, ast.cmpop),
+    *(ast.unaryop, ast.cmpop, ast.BitAnd, ast.BitOr),
+    # No shift: it makes a number of any length from a short text.
+    *(ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow),
 )
+_POWERS = {"Pow", "PowByNatural"}
 _LONGEST, _LARGEST_POWER = 1000, 16
 # Containers that inputs and outputs may be nested in.
 _TREES = {None, "builtins.tuple", "builtins.list", "builtins.dict"}
@@ -116,7 +119,7 @@ def _tree(tree: Any) -> None:
 
 
 def _expression(text: str) -> None:
-    """Sums, products and known functions of sizes; powers are small, so it stays a small number."""
+    """Sums, products and known functions of sizes; powers are small, so numbers stay short."""
     try:
         tree = ast.parse(text, mode="eval") if len(text) <= _LONGEST else None
     except SyntaxError:
@@ -126,18 +129,33 @@ def _expression(text: str) -> None:
 
 
 def _plain(node: ast.AST) -> bool:
+    if _is_power(node):
+        return _small_power(node)
     if isinstance(node, ast.Call):
-        if not isinstance(node.func, ast.Name) or node.func.id not in _FUNCTIONS:
-            return False
-        return node.func.id != "Pow" or (len(node.args) == 2 and _small(node.args[1]))
+        return isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS
     if isinstance(node, ast.Name):
         return node.id in _FUNCTIONS or _SYMBOL.fullmatch(node.id) is not None
     if isinstance(node, ast.Constant):
         name = isinstance(node.value, str) and _SYMBOL.fullmatch(node.value)
         return bool(name) or type(node.value) in (int, float, bool)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-        return _small(node.right)
     return isinstance(node, _NODES)
+
+
+def _is_power(node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Name) and node.func.id in _POWERS
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
+
+
+def _small_power(node: ast.AST) -> bool:
+    """A power of a power would be a number of any length."""
+    if isinstance(node, ast.BinOp):
+        base, power = node.left, node.right
+    elif isinstance(node, ast.Call) and len(node.args) == 2 and not node.keywords:
+        base, power = node.args
+    else:
+        return False
+    return _small(power) and not any(map(_is_power, ast.walk(base)))
 
 
 def _small(power: ast.expr) -> bool:

@@ -69,6 +69,15 @@ def read(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]
         ) from error
 
 
+def is_foreign(path: Path) -> bool:
+    """Whether this is a whole safetensors file that another program wrote."""
+    try:
+        with safe_open(path, framework="pt") as stream:
+            return KEY not in (stream.metadata() or {})
+    except (OSError, SafetensorError):
+        return False
+
+
 def _document(path: Path, kind: str, text: str | None) -> dict[str, Any]:
     if text is None:
         raise InputError(

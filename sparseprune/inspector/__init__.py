@@ -6,6 +6,7 @@ from typing import Any
 
 from sparseprune.errors import InputError
 from sparseprune.inspector import layers, model_file, tips
+from sparseprune.rewrite import reading
 from sparseprune.runtime.explain import explain
 
 __all__ = ["inspect"]
@@ -34,7 +35,7 @@ def inspect(
     Raises:
         InputError: the file is missing, or no ONNX model.
     """
-    proto = model_file.load(path)
+    proto = reading.read(path, weights=False)
     found = layers.describe(proto, path.parent)
     provider, unknown = _provider(path, batch, shapes)
     result = {

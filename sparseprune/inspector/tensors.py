@@ -1,8 +1,7 @@
 """Stored tensors of a file that may come from anyone: what they hold, and how much of it is zero.
 
 Nothing is allocated for what a tensor claims, only for what is there: ONNX's ``to_array`` reads
-the content first and fails if it does not fill the shape. External data are read by ONNX's own
-resolver, which follows neither links nor paths that leave the model's folder.
+the content first and fails if it does not fill the shape.
 """
 
 import math
@@ -14,6 +13,7 @@ import onnx
 from onnx import numpy_helper
 
 from sparseprune.errors import InputError, first_line
+from sparseprune.rewrite import external
 
 Mask = npt.NDArray[np.bool_]
 
@@ -38,13 +38,13 @@ def array(tensor: onnx.TensorProto, folder: Path) -> npt.NDArray[np.generic]:
         folder: where the model file is.
 
     Raises:
-        InputError: the data are missing, or do not fill the tensor's shape.
+        InputError: the data are missing, lie outside the folder, or do not fill the tensor's shape.
     """
-    if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        _check_external(tensor, folder)
+    if tensor.data_location == external.EXTERNAL:
+        tensor = _gathered(tensor, folder)
     try:
-        return numpy_helper.to_array(tensor, str(folder))
-    except (ValueError, TypeError, KeyError, OSError, onnx.checker.ValidationError) as error:
+        return numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError) as error:
         raise InputError(
             f"tensor {tensor.name!r}: expected data of shape {list(tensor.dims)}, got "
             f"{first_line(error)[:200]}"
@@ -53,10 +53,12 @@ def array(tensor: onnx.TensorProto, folder: Path) -> npt.NDArray[np.generic]:
 
 def stored_bytes(tensor: onnx.TensorProto) -> int:
     """Bytes of the tensor's data, in the file or beside it."""
-    if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        told = _external(tensor, "length")
-        return int(told) if told.isdecimal() else 0
-    return len(tensor.raw_data) or tensor.ByteSize()
+    if tensor.data_location != external.EXTERNAL:
+        return len(tensor.raw_data) or tensor.ByteSize()
+    try:
+        return external.nbytes(tensor)
+    except (KeyError, ValueError):  # of no known type
+        return 0
 
 
 def kept(tensor: onnx.TensorProto, folder: Path) -> Mask:
@@ -110,23 +112,11 @@ def blank(shape: tuple[int, ...], content: int, name: str) -> Mask:
     return np.zeros(shape, np.bool_)
 
 
-def _check_external(tensor: onnx.TensorProto, folder: Path) -> None:
-    """Without the right length, each tensor that names a file would read all of it."""
-    try:
-        itemsize = onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-        told, location = _external(tensor, "length"), _external(tensor, "location")
-        length = int(told) if told else (folder / location).stat().st_size
-    except (ValueError, KeyError, OSError) as error:
-        raise InputError(
-            f"tensor {tensor.name!r}: expected data in a file beside the model, got "
-            f"{first_line(error)[:200]}"
-        ) from error
-    if length > itemsize * math.prod(tensor.dims):
-        raise InputError(
-            f"tensor {tensor.name!r}: expected {itemsize * math.prod(tensor.dims)} bytes for "
-            f"shape {list(tensor.dims)}, got {length}"
-        )
-
-
-def _external(tensor: onnx.TensorProto, key: str) -> str:
-    return next((entry.value for entry in tensor.external_data if entry.key == key), "")
+def _gathered(tensor: onnx.TensorProto, folder: Path) -> onnx.TensorProto:
+    """The tensor with its data inside."""
+    return onnx.TensorProto(
+        name=tensor.name,
+        data_type=tensor.data_type,
+        dims=tensor.dims,
+        raw_data=external.content(tensor, folder),
+    )

@@ -1,19 +1,19 @@
 """Do two sessions of one network answer alike? Asked before either is timed."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from sparseprune.errors import GateError
+from sparseprune.runtime import agreement
 
 
 def check(name: str, expected: Sequence[Any], found: Sequence[Any]) -> float:
     """The largest difference of a number, as a share of the largest one of its output.
 
-    Float outputs may differ by half the digits of their type, relative to their largest number,
-    as two orders of summation do at most; everything else has to be equal.
+    Float outputs may differ as :func:`agreement.half_the_digits` says; everything else has to be
+    equal.
 
     Args:
         name: who answered, for the message.
@@ -47,12 +47,11 @@ def _compare(name: str, number: int, old: Any, new: Any) -> float:
     finite = np.isfinite(old)
     if not np.array_equal(old[~finite], new[~finite], equal_nan=True):
         raise GateError(f"{where} is not finite where the dense file's is, or the reverse")
-    largest = float(np.abs(old[finite]).max(initial=0.0))
-    apart = float(np.abs(old[finite].astype(float) - new[finite].astype(float)).max(initial=0.0))
-    allowed = math.sqrt(np.finfo(old.dtype).eps) * largest
-    if not apart <= allowed:
+    distance = float(agreement.apart(old[finite], new[finite]).max(initial=0.0))
+    allowed, largest = agreement.half_the_digits(old), agreement.largest(old)
+    if not distance <= allowed:
         raise GateError(
-            f"{where} differs from the dense file's by {apart:.2g}, allowed {allowed:.2g}; wrong "
-            "answers are not timed"
+            f"{where} differs from the dense file's by {distance:.2g}, allowed {allowed:.2g}; "
+            "wrong answers are not timed"
         )
-    return apart / largest if largest else 0.0
+    return distance / largest if largest else 0.0

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from sparseprune import onnxruntime, rewrite
 from sparseprune.errors import InputError, first_line
+from sparseprune.rewrite import reading
+from sparseprune.rewrite.functions import DOMAIN
 from sparseprune.runtime import inputs
 
 DENSE, SPARSE, COMPACT, SLIM = "dense", "sparse", "compact", "slim"
-_DOMAIN = "sparseprune"
-_UNREADABLE = (DecodeError, OSError, ValueError, onnx.checker.ValidationError)
 
 
 @dataclass(frozen=True)
@@ -61,9 +60,9 @@ def all_forms(name: str, path: Path, folder: Path) -> Group:
     Raises:
         InputError: the file is missing, or no model that ONNX Runtime can open.
     """
+    proto = reading.read(path)
     inputs.declared(path)  # what is rewritten has to be valid
-    proto = _load(path)
-    compact = any(node.domain == _DOMAIN for node in proto.graph.node)
+    compact = _is_compact(proto)
     forms = [Form(f"{name} {DENSE}", path, DENSE, path, "cpu")]
     missing = {}
     for form in (COMPACT,) if compact else (SPARSE, COMPACT, SLIM):
@@ -127,7 +126,7 @@ def _write(form: str, proto: onnx.ModelProto, target: Path) -> None:
         InputError: says why it has none.
     """
     made = rewrite.compact(proto) if form == COMPACT else rewrite.slim(proto)
-    if form == COMPACT and not any(node.domain == _DOMAIN for node in made.graph.node):
+    if form == COMPACT and not _is_compact(made):
         raise InputError("no layer would be smaller")
     try:
         onnx.save(made, target)
@@ -135,12 +134,5 @@ def _write(form: str, proto: onnx.ModelProto, target: Path) -> None:
         raise InputError(f"it cannot be written: {first_line(error)}") from error
 
 
-def _load(path: Path) -> onnx.ModelProto:
-    """The model with its external data; ONNX's reader follows no path out of its folder."""
-    try:
-        return onnx.load(path)
-    except _UNREADABLE as error:
-        raise InputError(
-            f"{path}: expected a model that ONNX can read, got {first_line(error)[:200]}; "
-            "export it again"
-        ) from error
+def _is_compact(proto: onnx.ModelProto) -> bool:
+    return any(node.domain == DOMAIN for node in proto.graph.node)

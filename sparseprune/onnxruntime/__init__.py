@@ -80,7 +80,7 @@ def session(
     arguments.check_session(model, threads, min_sparsity, provider)
     arguments.check_tuning(tune_seconds, tuning_cache)
     arguments.check_files(tuning_file=tuning_file, explain=explain)
-    if routes.version(ort) < external.REFUSED_SINCE and not isinstance(model, bytes):
+    if routes.version(ort) < external.REFUSED_SINCE:
         external.check(model)
     options = _prepare(ort, options, threads)
     if provider != "cpu" and not _chosen(options):

@@ -4,12 +4,14 @@ ONNX Runtime 1.27 refuses those outside the model's folder; 1.23 and older open 
 told to (both observed), so a stranger's model could read any file into its outputs.
 """
 
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from sparseprune.errors import InputError
+from sparseprune.files import lies_in
 
 REFUSED_SINCE = (1, 27)
 # Which fields of which messages of onnx.proto lead to tensors. Entries are pairs of texts.
@@ -33,33 +35,35 @@ class _NotAModel(Exception):
     """Or one that this reading of it does not follow."""
 
 
-def check(model: str | os.PathLike[str]) -> None:
+def check(model: str | os.PathLike[str] | bytes) -> None:
     """See that all weights lie in the folder of the model's file, or in one inside.
+
+    Of a model in bytes it is the working directory, where ONNX Runtime looks for them.
 
     Raises:
         InputError: If they do not, by a path or by a link, or the file is no model.
     """
+    if isinstance(model, bytes):
+        _check(io.BytesIO(model), len(model), Path(), f"the model of {len(model)} bytes")
+        return
     path = Path(model)
-    folder = path.parent.resolve()
+    with path.open("rb") as file:
+        _check(file, path.stat().st_size, path.parent, str(path))
+
+
+def _check(file: BinaryIO, size: int, folder: Path, name: str) -> None:
     try:
-        with path.open("rb") as file:
-            places = set(_locations(file, "model", path.stat().st_size, 0))
+        places = {os.fsdecode(place) for place in _locations(file, "model", size, 0)}
     except _NotAModel as error:
         raise InputError(
-            f"expected an ONNX model, but {path} is truncated or something else; export it again"
+            f"expected an ONNX model, but {name} is truncated or something else; export it again"
         ) from error
     for place in places:
-        if not _is_inside(folder, os.fsdecode(place)):
+        if not lies_in(folder, place):
             raise InputError(
-                f"expected the weights of {path} inside its folder, but it names "
-                f"{os.fsdecode(place)!r}; save the model with its weights beside it"
+                f"expected the weights of {name} inside its folder, but it names {place!r}; "
+                "save the model with its weights beside it"
             )
-
-
-def _is_inside(folder: Path, place: str) -> bool:
-    if "\0" in place or Path(place).is_absolute():
-        return False
-    return (folder / place).resolve().is_relative_to(folder)
 
 
 def _locations(file: BinaryIO, message: str, end: int, depth: int) -> Iterator[bytes]:

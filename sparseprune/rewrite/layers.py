@@ -53,9 +53,10 @@ def layer(
 
 
 def _conv(node: onnx.NodeProto, shape: tuple[int, ...], x: Shape | None) -> Layer | None:
+    """What our library refuses stays: where it is loaded, no function stands in for it."""
     values = _attributes(node)
     rank = len(shape) - 2
-    if rank < 1 or list(values.get("kernel_shape", shape[2:])) != list(shape[2:]):
+    if rank not in (1, 2) or list(values.get("kernel_shape", shape[2:])) != list(shape[2:]):
         return None
     window: Window = {
         "strides": list(values.get("strides", [1] * rank)),
@@ -65,7 +66,7 @@ def _conv(node: onnx.NodeProto, shape: tuple[int, ...], x: Shape | None) -> Laye
     auto = values.get("auto_pad", b"NOTSET").decode()
     pads = list(values.get("pads", [0] * 2 * rank))
     resolved = pads if auto == "NOTSET" else _auto_pads(auto, shape[2:], window, x)
-    if resolved is None:
+    if resolved is None or min(resolved) < 0:
         return None
     window["pads"] = resolved
     return Layer(node, node.input[1], shape[0], bias=_third(node), window=window)

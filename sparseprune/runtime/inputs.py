@@ -1,6 +1,7 @@
 """The inputs of a model that may come from anyone: their types, shapes, and values to run it on."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,18 @@ def declared(model: Path) -> list[Any]:
     """The inputs as ONNX Runtime's own provider sees them: ``name``, ``type`` and ``shape``.
 
     Raises:
-        InputError: the file is missing, or no model that ONNX Runtime can open.
+        InputError: the file is missing, or no model that ONNX Runtime can open, or its names are
+            no text.
     """
-    return list(onnxruntime.session(model, provider="cpu", threads=1).get_inputs())
+    found = list(onnxruntime.session(model, provider="cpu", threads=1).get_inputs())
+    try:  # what ONNX Runtime holds is decoded when it is asked for
+        for value in found:
+            _ = value.name, value.shape
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{model}: expected names in UTF-8, got other bytes; export it again"
+        ) from error
+    return found
 
 
 def resolve(
@@ -39,18 +49,39 @@ def resolve(
     Raises:
         InputError: an extent is open and not given, or what is given does not fit.
     """
-    names = [i.name for i in inputs]
-    given = dict(shapes)
-    if "" in given:
-        if len(names) != 1:
-            raise InputError(f"expected --shape NAME=..., one for each of {', '.join(names)}")
-        given[names[0]] = given.pop("")
-    for name in given:
-        if name not in names:
-            raise InputError(f"expected --shape for one of {', '.join(names)}, got {name!r}")
+    given = by_name(shapes, [i.name for i in inputs], "--shape")
     if batch is not None and not any(_open_batch(i) for i in inputs):
         _check_fixed(inputs, batch)
     return {i.name: _size(i, batch, given.get(i.name)) for i in inputs}
+
+
+def by_name(
+    shapes: Mapping[str, Sequence[int]], names: Sequence[str], option: str
+) -> dict[str, Shape]:
+    """The shapes a user gave with ``option``, by the name of their input; "" is the only one's.
+
+    Raises:
+        InputError: there is no such input, or "" may be any of several.
+    """
+    if "" in shapes and len(names) != 1:
+        raise InputError(f"expected {option} NAME=..., one for each of {', '.join(names)}")
+    given = {name or names[0]: tuple(shape) for name, shape in shapes.items()}
+    for name in given:
+        if name not in names:
+            raise InputError(f"expected {option} for one of {', '.join(names)}, got {name!r}")
+    return given
+
+
+def extents(value: Any) -> list[int | None]:
+    """The declared shape of an input; None where it is open."""
+    return [extent if isinstance(extent, int) else None for extent in value.shape]
+
+
+def fits(known: Sequence[int | None], shape: Sequence[int]) -> bool:
+    """Whether ``shape`` is one that ``known``, as :func:`extents` gives it, allows."""
+    return len(known) == len(shape) and all(
+        extent in (None, asked) for extent, asked in zip(known, shape, strict=True)
+    )
 
 
 def zeros(inputs: Sequence[Any], sizes: Mapping[str, Shape]) -> Feeds:
@@ -63,26 +94,28 @@ def zeros(inputs: Sequence[Any], sizes: Mapping[str, Shape]) -> Feeds:
 
 
 def probe(inputs: Sequence[Any], sizes: Mapping[str, Shape]) -> Feeds:
-    """Seeded values of the inputs' types, on which different networks give different answers.
-
-    Floats are standard normal, as normalised data are. Bytes are small numbers. Wide integers are
-    zeros and ones: they are tokens, segments or masks, and what indexes a table must be inside it.
-    A single integer is 1.
+    """Seeded values, see :func:`draw`, on which different networks give different answers.
 
     Raises:
         InputError: as :func:`zeros`.
     """
     random = np.random.default_rng(_SEED)
+    return {i.name: _made(i, sizes[i.name], partial(draw, random)) for i in inputs}
 
-    def draw(size: Shape, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-        if dtype.kind not in "biu":
-            return random.standard_normal(size, np.float32).astype(dtype)
-        if not size:
-            return np.ones(size, dtype)
-        limit = 128 if dtype.itemsize == 1 and dtype.kind != "b" else 2
-        return random.integers(0, limit, size, np.int8).astype(dtype)
 
-    return {i.name: _made(i, sizes[i.name], draw) for i in inputs}
+def draw(random: np.random.Generator, size: Shape, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Values of a type that a network may have been made for.
+
+    Floats are standard normal, as normalised data are. Bytes are small numbers. Wide integers are
+    zeros and ones: they are tokens, segments or masks, and what indexes a table must be inside it.
+    A single integer is 1.
+    """
+    if dtype.kind not in "biu":
+        return random.standard_normal(size, np.float32).astype(dtype)
+    if not size:
+        return np.ones(size, dtype)
+    limit = 128 if dtype.itemsize == 1 and dtype.kind != "b" else 2
+    return random.integers(0, limit, size, np.int8).astype(dtype)
 
 
 def words(shape: Sequence[Any]) -> str:
@@ -91,9 +124,9 @@ def words(shape: Sequence[Any]) -> str:
 
 
 def _made(value: Any, size: Shape, make: Any) -> npt.NDArray[Any]:
-    dtype = _dtype(value.type)
+    kind = dtype(value)
     try:
-        made: npt.NDArray[Any] = make(size, dtype)
+        made: npt.NDArray[Any] = make(size, kind)
     except (MemoryError, ValueError) as error:
         raise InputError(
             f"there is no memory for input {value.name!r} of shape {words(size)}; "
@@ -102,15 +135,22 @@ def _made(value: Any, size: Shape, make: Any) -> npt.NDArray[Any]:
     return made
 
 
-def _dtype(name: str) -> np.dtype[Any]:
-    inner = name.removeprefix("tensor(").removesuffix(")")
+def dtype(value: Any) -> np.dtype[Any]:
+    """The type of an input's values.
+
+    Raises:
+        InputError: they are no numbers.
+    """
+    inner = value.type.removeprefix("tensor(").removesuffix(")")
     try:
-        dtype = np.dtype(_TYPES.get(inner, inner))
+        found: np.dtype[Any] = np.dtype(_TYPES.get(inner, inner))
     except TypeError:
-        dtype = np.dtype(object)
-    if dtype.kind not in "biuf":
-        raise InputError(f"expected inputs that are numbers, got one of type {name}")
-    return dtype
+        found = np.dtype(object)
+    if found.kind not in "biuf":
+        raise InputError(
+            f"expected inputs that are numbers, got {value.name!r} of type {value.type}"
+        )
+    return found
 
 
 def _open_batch(value: Any) -> bool:
@@ -127,7 +167,7 @@ def _check_fixed(inputs: Sequence[Any], batch: int) -> None:
 
 
 def _size(value: Any, batch: int | None, shape: Sequence[int] | None) -> Shape:
-    known = [extent if isinstance(extent, int) else None for extent in value.shape]
+    known = extents(value)
     if shape is None:
         if None in known[1:]:
             raise InputError(
@@ -137,10 +177,7 @@ def _size(value: Any, batch: int | None, shape: Sequence[int] | None) -> Shape:
             )
         first = [(batch or 1) if extent is None else extent for extent in known[:1]]
         shape = [*first, *(extent or 0 for extent in known[1:])]
-    fits = len(shape) == len(known) and all(
-        extent in (None, asked) for extent, asked in zip(known, shape, strict=True)
-    )
-    if not fits:
+    if not fits(known, shape):
         raise InputError(
             f"input {value.name!r} has shape {words(value.shape)}, got --shape {words(shape)}"
         )

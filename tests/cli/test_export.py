@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from sparseprune import models
 
@@ -74,6 +75,12 @@ def test_bad_input_ends_in_one_sentence(chain, words, message):
     stderr = chain("export", "wt.onnx", "-o", "bad.onnx", *words, code=2).stderr
     assert message in " ".join(stderr.split())
     assert not (chain.folder / "bad.onnx").exists()
+
+
+def test_tensors_of_another_program_need_an_architecture(chain):
+    save_file({"w": torch.zeros(2)}, chain.folder / "theirs.safetensors")
+    stderr = chain("export", "theirs.safetensors", "-o", "bad.onnx", code=2).stderr
+    assert "give --arch NAME or package.module:callable" in " ".join(stderr.split())
 
 
 @pytest.fixture(scope="module")

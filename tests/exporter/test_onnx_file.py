@@ -51,7 +51,7 @@ def test_damaged_and_missing_files_are_refused(source, tmp_path):
         onnx_file.load(tmp_path / "no.onnx")
     truncated = tmp_path / "truncated.onnx"
     truncated.write_bytes(source.read_bytes()[:500])
-    with pytest.raises(InputError, match=r"truncated\.onnx: expected a valid ONNX model, got"):
+    with pytest.raises(InputError, match=r"expected an ONNX model, but .*truncated\.onnx is trunc"):
         onnx_file.load(truncated)
     proto = onnx.load(source)
     proto.graph.node[0].op_type = "NoSuchOperator"

@@ -100,6 +100,7 @@ PAIR = {"a": ("float", ["n", 3]), "b": ("int64", ["n"])}
         (PAIR, np.ones((2, 3), np.float32), {}, "expected inputs for a, b, got 1; give one array"),
         (PAIR, {"c": np.ones(2)}, {}, "expected inputs named a, b, got c"),
         (PAIR, {"b": np.ones(2, np.int32)}, {}, "expected int64 for input 'b', got int32"),
+        ({"x": ("int64", ["n", 3])}, np.ones((0, 3), int), {}, r"got \[0, 3\]; give one sample"),
         (PAIR, None, {"": [1, 3]}, "expected --input-shape NAME=..., one for each of a, b"),
         (PAIR, None, {"c": [1, 3]}, "expected --input-shape for one of a, b, got 'c'"),
         ({"s": ("string", ["n"])}, None, {}, r"numbers, got 's' of type tensor\(string\)"),

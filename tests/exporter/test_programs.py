@@ -118,6 +118,9 @@ HOSTILE = {
     "call in a size": (lambda d: set_size(d, "__import__('os').system('x')"), "the size"),
     "built-in in a size": (lambda d: set_size(d, "exec(chr(49))"), "the size"),
     "attribute in a size": (lambda d: set_size(d, "s0.func"), "the size"),
+    "power of a power": (lambda d: set_size(d, "((9**16)**16)**16"), "the size"),
+    "power of a power by name": (lambda d: set_size(d, "Pow(PowByNatural(s0, 9), 9)"), "the size"),
+    "shift": (lambda d: set_size(d, "1 << 99999999999"), "the size"),
     "endless size": (lambda d: set_size(d, "9**9**9**9"), "the size"),
     "name": (lambda d: nodes(d)[0].update(name="x\n    import os"), "the name"),
     "parameter": (

@@ -1,8 +1,6 @@
 """What other tools pruned is read with their zeros, and nothing of it is executed."""
 
 import pickle
-import sys
-import textwrap
 
 import pytest
 import torch
@@ -277,60 +275,3 @@ def test_another_parametrization_is_refused(tmp_path):
     torch.save(model.state_dict(), tmp_path / "model.pt")
     with pytest.raises(InputError, match="expected a parametrization by a mask"):
         sources.load(tmp_path / "model.pt", "vgg8", OPTIONS, SHAPE)
-
-
-@pytest.fixture
-def own_module(tmp_path, monkeypatch):
-    """A module of the user's in the working directory."""
-    text = """
-        from torch import nn
-
-        class Net(nn.Sequential):
-            def __init__(self, width=3):
-                super().__init__(
-                    nn.Conv1d(2, width, 3), nn.ConvTranspose1d(width, 2, 3), nn.Flatten()
-                )
-
-        def number(**_):
-            return 3
-
-        def fails():
-            raise RuntimeError("no such luck")
-    """
-    (tmp_path / "own_nets.py").write_text(textwrap.dedent(text))
-    monkeypatch.chdir(tmp_path)
-    yield "own_nets"
-    sys.modules.pop("own_nets", None)
-
-
-def test_the_users_own_architecture(own_module, tmp_path):
-    model = nn.Sequential(nn.Conv1d(2, 4, 3), nn.ConvTranspose1d(4, 2, 3))
-    with torch.no_grad():
-        model[1].weight[:2] = 0
-    torch.save(model.state_dict(), tmp_path / "model.pt")
-    before = list(sys.path)
-    source = sources.load(tmp_path / "model.pt", f"{own_module}:Net", {"width": 4}, (2, 9))
-    assert sys.path == before
-    assert source.provenance["sparsity"] == {"1": 0.5}
-    assert source.module(source.example).shape == (2, 18)
-
-
-@pytest.mark.parametrize(
-    ("attribute", "options", "message"),
-    [
-        ("Net", {"depth": 3}, "depth=3, but it said TypeError"),
-        ("nothing", {}, "from no arguments, but it said AttributeError"),
-        ("fails", {}, "no such luck"),
-        ("number", {}, "expected it to return a torch.nn.Module, got int"),
-    ],
-)
-def test_architectures_that_do_not_build(own_module, attribute, options, message, tmp_path):
-    torch.save(make().state_dict(), tmp_path / "model.pt")
-    with pytest.raises(InputError, match=message):
-        sources.load(tmp_path / "model.pt", f"{own_module}:{attribute}", options, SHAPE)
-
-
-def test_an_unknown_architecture_is_refused(tmp_path):
-    torch.save(make().state_dict(), tmp_path / "model.pt")
-    with pytest.raises(InputError, match="unknown model 'resnet19'"):
-        sources.load(tmp_path / "model.pt", "resnet19", {}, SHAPE)

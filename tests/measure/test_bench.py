@@ -179,7 +179,7 @@ def test_a_batch_that_only_running_refuses_is_said(save):
 def test_nothing_measured_is_an_error(network, tmp_path):
     with pytest.raises(InputError, match="give it with --shape x="):
         list(bench([network(axes=("n", 8, "h", "w"))], None, QUICK))
-    with pytest.raises(InputError, match="there is no such file"):
+    with pytest.raises(InputError, match="expected an ONNX file, found none"):
         list(bench([tmp_path / "gone.onnx"], None, QUICK))
     (tmp_path / "odd.onnx").write_bytes(b"\xff" * 99)
     with pytest.raises(InputError, match=r"odd\.onnx is truncated or something else"):

@@ -137,6 +137,15 @@ def test_older_runtimes_open_only_what_lies_inside(way, place, folder):
         external_files.check(path)
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_a_model_in_bytes_has_the_working_directory(way, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    tensors = [external("w", [2, 3], location=way_out(way, folder))]
+    with pytest.raises(InputError, match=r"the model of \d+ bytes inside its folder"):
+        external_files.check(chain(tensors, 3).SerializeToString())
+    external_files.check(chain([external("w", [2, 3], location="w.bin")], 3).SerializeToString())
+
+
 def test_what_is_no_model_is_no_model(folder):
     model = chain([external("w", [2, 3], location="weights.bin")], 3).SerializeToString()
     path = folder / "model.onnx"

@@ -68,7 +68,6 @@ CONVOLUTIONS = {
     "bias": ((2, 8, 9, 9), (40, 8, 3, 3), {"b": dense(40)}, {"pads": [1, 0, 2, 1]}),
     "groups": ((1, 16, 9, 9), (40, 4, 3, 3), {"b": dense(40)}, {"group": 4}),
     "dilated": ((1, 8, 9, 9), (40, 8, 3, 3), {}, {"dilations": [2, 1], "strides": [1, 2]}),
-    "3d": ((1, 4, 5, 6, 7), (20, 4, 3, 3, 3), {}, {"pads": [1] * 6}),
     "valid": ((1, 8, 9, 9), (40, 8, 3, 3), {}, {"auto_pad": "VALID"}),
     "same": ((1, 8, 9, 9), (40, 8, 4, 3), {}, {"auto_pad": "SAME_UPPER"}),
     "same strided": (
@@ -269,6 +268,16 @@ def test_padding_that_depends_on_an_open_size_stays():
         "Conv", ["x", "w"], ["y"], name="conv", auto_pad="SAME_UPPER", strides=[2, 2]
     )
     proto = model([node], [1, 8, "h", "w"], None, {"w": pruned(40, 8, 3, 3)})
+    assert rewrite.compact(proto) == proto
+
+
+@pytest.mark.parametrize(
+    ("shape", "window"), [((20, 4, 3, 3, 3), {}), ((40, 8, 3, 3), {"pads": [-1, 0, 0, 0]})]
+)
+def test_convolutions_our_library_refuses_stay(shape, window):
+    node = helper.make_node("Conv", ["x", "w"], ["y"], name="conv", **window)
+    x = [1, shape[1], *(6 for _ in shape[2:])]
+    proto = model([node], x, [None] * len(x), {"w": pruned(*shape)})
     assert rewrite.compact(proto) == proto
 
 

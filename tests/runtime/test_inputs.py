@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 from sparseprune.errors import InputError
 from sparseprune.runtime import inputs
@@ -56,3 +57,19 @@ def test_what_is_no_number_is_refused(kind):
 def test_what_does_not_fit_into_memory_is_refused():
     with pytest.raises(InputError, match="there is no memory for input 'x'"):
         inputs.probe([port()], {"x": (2**40, 2**20)})
+
+
+def test_names_that_are_no_text_are_refused(tmp_path):
+    path = tmp_path / "net.onnx"
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Relu", ["inp"], ["y"])],
+        "g",
+        [info("inp", TensorProto.FLOAT, [1])],
+        [info("y", TensorProto.FLOAT, [1])],
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    content = helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+    path.write_bytes(content.replace(b"inp", b"\xff\xfe\xfd"))
+    with pytest.raises(InputError, match=r"net\.onnx: expected names in UTF-8"):
+        inputs.declared(path)
