@@ -7,6 +7,7 @@ from typing import Any
 import onnx
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
+from sparseprune import rewrite
 from sparseprune.errors import InputError
 from sparseprune.exporter import external, parity, ports
 from sparseprune.exporter.candidate import Candidate
@@ -52,12 +53,15 @@ def load(source: Path) -> onnx.ModelProto:
     """A valid model with its weights inside, also those that lay in files beside it.
 
     Raises:
-        InputError: the file is missing, not ONNX or invalid, or keeps weights outside its folder.
+        InputError: the file is missing, not ONNX or invalid, holds names
+            that are no text, or keeps weights outside its folder.
     """
     if not source.is_file():
         raise InputError(f"{source}: expected an ONNX file, found none; check the path")
     try:
         proto = onnx.load(source, load_external_data=False)
+        if not rewrite.is_text(proto):
+            raise InputError(f"{source}: expected names in UTF-8, got other bytes; export it again")
         external.read(proto, source)
         if external.is_large(proto):
             onnx.checker.check_model(str(source))

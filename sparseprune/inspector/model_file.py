@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from sparseprune.errors import InputError
 from sparseprune.inspector import tensors
 from sparseprune.inspector.compact import is_compact
+from sparseprune.rewrite import is_text
 
 PREFIX = "sparseprune."
 
@@ -31,23 +32,9 @@ def load(path: Path) -> onnx.ModelProto:
     # An empty file is a valid message with nothing in it.
     if not proto.HasField("graph") or not proto.ir_version:
         raise InputError(_NO_MODEL.format(path))
-    if not _readable(proto):
+    if not is_text(proto):
         raise InputError(f"{path}: expected names in UTF-8, got other bytes; export it again")
     return proto
-
-
-def _readable(message: Any) -> bool:
-    """Whether all text is text: protobuf hands out what is no UTF-8 as bytes."""
-    for field, value in message.ListFields():
-        if field.message_type is not None:
-            parts = [value] if hasattr(value, "ListFields") else value
-            if not all(map(_readable, parts)):
-                return False
-        elif field.type == field.TYPE_STRING:
-            texts = [value] if isinstance(value, str | bytes) else value
-            if not all(isinstance(text, str) for text in texts):
-                return False
-    return True
 
 
 _NO_MODEL = "expected an ONNX model, but {} is truncated or something else; export it again"

@@ -138,9 +138,12 @@ def _write(form: str, proto: onnx.ModelProto, target: Path) -> None:
 def _load(path: Path) -> onnx.ModelProto:
     """The model with its external data; ONNX's reader follows no path out of its folder."""
     try:
-        return onnx.load(path)
+        proto = onnx.load(path)
     except _UNREADABLE as error:
         raise InputError(
             f"{path}: expected a model that ONNX can read, got {first_line(error)[:200]}; "
             "export it again"
         ) from error
+    if not rewrite.is_text(proto):
+        raise InputError(f"{path}: expected names in UTF-8, got other bytes; export it again")
+    return proto

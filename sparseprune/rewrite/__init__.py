@@ -3,6 +3,7 @@
 from sparseprune.rewrite.compact import compact, rounded
 from sparseprune.rewrite.plain import plain
 from sparseprune.rewrite.slimming import slim
+from sparseprune.rewrite.text import is_text
 from sparseprune.rewrite.versions import for_runtime
 
-__all__ = ["compact", "for_runtime", "plain", "rounded", "slim"]
+__all__ = ["compact", "for_runtime", "is_text", "plain", "rounded", "slim"]
