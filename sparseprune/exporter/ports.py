@@ -45,14 +45,24 @@ class Port:
         return self.sizes[:1] == (None,)
 
     def values(self, count: int, random: np.random.Generator) -> Array:
-        """What was given, cut to ``count`` samples; else standard normal floats, and 0 or 1."""
+        """What was given, cut to ``count`` samples; else standard normal floats, and 0 or 1.
+
+        Raises:
+            InputError: there is no memory for them.
+        """
         shape = tuple(count if size is None else size for size in self.sizes)
         if self.given is not None:
             return self.given[:count] if self.open else self.given
-        if self.dtype.kind == "f":
-            return np.asarray(random.normal(size=shape)).astype(self.dtype)
-        # Token ids, masks and types of tokens all have a 0 and a 1.
-        return np.asarray(random.integers(0, 2, size=shape)).astype(self.dtype)
+        try:
+            if self.dtype.kind == "f":
+                return np.asarray(random.normal(size=shape)).astype(self.dtype)
+            # Token ids, masks and types of tokens all have a 0 and a 1.
+            return np.asarray(random.integers(0, 2, size=shape)).astype(self.dtype)
+        except (MemoryError, ValueError) as error:
+            raise InputError(
+                f"there is no memory for input {self.name!r} of shape {list(shape)}; export it "
+                "with a smaller or open one"
+            ) from error
 
 
 def probe(session: Any, example: object, shapes: Shapes, model: str) -> Probe:
