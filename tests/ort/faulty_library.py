@@ -15,14 +15,14 @@ FLAGS = ["-std=c++17", "-O1", "-fPIC", "-g0", f"-I{CSRC}", "-DSPARSEPRUNE_FLIP_P
 
 def build(folder: Path) -> Path:
     """Compile and link the library in ``folder``; gives its path."""
-    compiler = os.environ.get("CXX", "c++")
+    compiler = os.environ.get("CXX", "c++").split()
     sources = sorted(
         p for room in ("engine", "kernels", "ort") for p in (CSRC / room).glob("*.cpp")
     )
 
     def compile_one(source: Path) -> Path:
         made = folder / f"{source.parent.name}_{source.stem}.o"
-        subprocess.run([compiler, *FLAGS, "-c", source, "-o", made], check=True)
+        subprocess.run([*compiler, *FLAGS, "-c", source, "-o", made], check=True)
         return made
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -30,5 +30,5 @@ def build(folder: Path) -> Path:
     library = folder / "libsparseprune_ort_faulty.so"
     script = f"-Wl,--version-script={CSRC / 'ort' / 'exports.lds'}"
     static = ["-static-libstdc++", "-static-libgcc"]
-    subprocess.run([compiler, "-shared", *static, script, *objects, "-o", library], check=True)
+    subprocess.run([*compiler, "-shared", *static, script, *objects, "-o", library], check=True)
     return library
