@@ -7,7 +7,8 @@ from typing import Any
 from sparseprune.cli import names
 from sparseprune.cli.tables import WIDTH, table
 
-LABEL = 12  # the column of the facts' names
+LABEL = 12  # the column of the facts' names; a hash fits beside it
+_LONGEST_LABEL = 24
 # The longest a layer's name may be beside eight other columns.
 NAME = 17
 _PATTERNS = ("4x1", "1x4", "2:4")
@@ -64,7 +65,7 @@ def _provenance(entries: dict[str, Any]) -> str:
     lines = []
     for key, value in list(entries.items())[:_ALL_SHOWN]:
         words = _tuned(str(value)) if key == "tuning" else _words(value)
-        lines.append(_wrapped(names.ending(key, LABEL - 1), words, lines=2))
+        lines.append(_wrapped(names.ending(key, _LONGEST_LABEL), words, lines=2))
     return "\n".join(["made by sparseprune:", *lines]) if lines else ""
 
 
@@ -159,12 +160,13 @@ def _tip(tip: dict[str, Any]) -> str:
 
 
 def _wrapped(label: str, words: str, lines: int | None = None) -> str:
-    """A label and its words beside it; at most ``lines`` lines."""
+    """A label and its words beside it, a long label's further on; at most ``lines`` lines."""
+    label = names.shown(label)
     return "\n".join(
         textwrap.wrap(
             names.shown(words),
             WIDTH,
-            initial_indent=f"{names.shown(label):<{LABEL}}",
+            initial_indent=f"{label:<{LABEL - 2}}  ",
             subsequent_indent=" " * LABEL,
             max_lines=lines,
             placeholder=" …",

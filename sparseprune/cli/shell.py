@@ -76,10 +76,11 @@ def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
 
 @contextmanager
 def bar(name: str) -> Iterator[Callable[[float, str], None]]:
-    """A progress bar on stderr; yields the callback that moves it."""
+    """A progress bar on stderr, if that is a terminal; yields the callback that moves it."""
     from rich.progress import Progress
 
-    with Progress(console=notes(), transient=True) as bars:
+    # Elsewhere all that would be left of it is an empty line.
+    with Progress(console=notes(), transient=True, disable=not notes().is_terminal) as bars:
         line = bars.add_task(name, total=1.0)
         yield lambda done, text: bars.update(line, completed=done, description=f"{name}  {text}")
 
@@ -113,7 +114,13 @@ def _json(result: Any) -> str:
 
 def _print(text: str) -> None:
     try:
-        print(text, flush=True)
+        print(_printable(text), flush=True)
     except BrokenPipeError:
         # The reader (head, a pager) has gone; keep Python's exit from complaining about it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _printable(text: str) -> str:
+    """What the terminal's encoding lacks becomes a question mark: results are not lost to it."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)

@@ -52,7 +52,8 @@ def load(source: Path) -> onnx.ModelProto:
     """A valid model with its weights inside, also those that lay in files beside it.
 
     Raises:
-        InputError: the file is missing, not ONNX or invalid, or keeps weights outside its folder.
+        InputError: the file is missing, not ONNX or invalid, holds names that are no text, or
+            keeps weights outside its folder.
     """
     proto = reading.read(source)
     try:

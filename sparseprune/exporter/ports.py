@@ -44,11 +44,21 @@ class Port:
         return self.sizes[:1] == (None,)
 
     def values(self, count: int, random: np.random.Generator) -> Array:
-        """What was given, cut to ``count`` samples; else as :func:`inputs.draw`."""
+        """What was given, cut to ``count`` samples; else as :func:`inputs.draw`.
+
+        Raises:
+            InputError: there is no memory for them.
+        """
         if self.given is not None:
             return self.given[:count] if self.open else self.given
         shape = tuple(count if size is None else size for size in self.sizes)
-        return inputs.draw(random, shape, self.dtype)
+        try:
+            return inputs.draw(random, shape, self.dtype)
+        except (MemoryError, ValueError) as error:
+            raise InputError(
+                f"there is no memory for input {self.name!r} of shape {list(shape)}; export it "
+                "with a smaller or open one"
+            ) from error
 
 
 def probe(session: Any, example: object, shapes: Shapes, model: str) -> Probe:

@@ -1,5 +1,6 @@
 """Bad input: one sentence, no traceback, the right exit code, nothing written."""
 
+import io
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import torch
 from typer.testing import CliRunner
 
 from sparseprune import models
+from sparseprune.cli import shell
 from sparseprune.cli.app import app
 from sparseprune.formats import checkpoint
 
@@ -207,3 +209,19 @@ def test_a_deep_recipe(tmp_path):
     path = tmp_path / "deep.yaml"
     path.write_text("name: " + "[" * 3000)
     assert "expected YAML" in fails("run", path)
+
+
+def test_a_terminal_without_the_characters_gets_question_marks(monkeypatch):
+    narrow = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", narrow)
+    shell._print("12 µs ±3 %")
+    narrow.seek(0)
+    assert narrow.read() == "12 ?s ?3 %\n"
+
+
+def test_no_progress_is_shown_where_nobody_watches(capsys):
+    shell.notes.cache_clear()
+    with shell.bar("bench") as progress:
+        progress(0.5, "half of it")
+    assert capsys.readouterr().err == ""
+    shell.notes.cache_clear()

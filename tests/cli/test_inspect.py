@@ -83,6 +83,14 @@ def test_the_overview(save):
         assert sentence in flat, sentence
 
 
+def test_long_names_of_notes_are_whole(save):
+    notes = {"training_versions": '{"numpy": "2.4"}', "k" * 300: "x" * 300, "ratio": "0.9"}
+    output = call(save(**notes)).stdout
+    assert "\ntraining_versions  numpy 2.4\n" in output
+    assert "\nratio       0.9\n" in output
+    assert widest(output) <= 80
+
+
 def test_json_has_all_of_it(save):
     found = json.loads(call(save(), "--batch", 2, "--json").stdout)
     assert set(found) == {

@@ -12,11 +12,12 @@ TESTS = Path(__file__).parent
 SOURCES = TESTS.parents[1] / "csrc"
 
 
-def find(compiler):
-    found = shutil.which(compiler)
-    if found is None or not SOURCES.is_dir():
-        pytest.skip(f"needs {compiler} and the sources")
-    return found
+def find(command):
+    """The words of a command: CXX may be "ccache g++"."""
+    words = command.split()
+    if shutil.which(words[0]) is None or not SOURCES.is_dir():
+        pytest.skip(f"needs {words[0]} and the sources")
+    return words
 
 
 def compile_rooms(compiler, flags, rooms, folder):
@@ -28,7 +29,7 @@ def compile_rooms(compiler, flags, rooms, folder):
 def compile_all(compiler, flags, sources, folder):
     def compile_one(source):
         made = folder / f"{source.parent.name}_{source.stem}.o"
-        command = [compiler, "-std=c++17", *flags, "-I", SOURCES, "-c", source, "-o", made]
+        command = [*compiler, "-std=c++17", *flags, "-I", SOURCES, "-c", source, "-o", made]
         subprocess.run(command, check=True)
         return made
 
@@ -44,7 +45,7 @@ def build_checks(compiler, flags, names, folder):
     for main in mains:
         name = main.stem.split("_")[-2]
         programs[name] = folder / name
-        subprocess.run([compiler, *flags, main, *engine, "-o", programs[name]], check=True)
+        subprocess.run([*compiler, *flags, main, *engine, "-o", programs[name]], check=True)
     return programs
 
 

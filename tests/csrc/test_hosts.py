@@ -1,23 +1,18 @@
 """Tasks run once each whoever runs them, and declared sizes never overflow."""
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
-
-import pytest
 
 SOURCES = Path(__file__).parents[2] / "csrc"
 FLAGS = ["-std=c++17", "-O0", "-pthread", "-fsanitize=undefined", "-fno-sanitize-recover=all"]
 
 
-def test_refused_threads_and_declared_sizes(tmp_path):
-    compiler = shutil.which(os.environ.get("CXX", "g++"))
-    if compiler is None or not SOURCES.is_dir():
-        pytest.skip("needs a C++ compiler and the sources")
+def test_refused_threads_and_declared_sizes(tmp_path, check_builds):
+    compiler = check_builds.find(os.environ.get("CXX", "g++"))
     files = [Path(__file__).with_name("hosts_check.cpp"), SOURCES / "ort" / "extents.cpp"]
     program = tmp_path / "check"
-    command = [compiler, *FLAGS, "-I", SOURCES, *files, "-ldl", "-o", program]
+    command = [*compiler, *FLAGS, "-I", SOURCES, *files, "-ldl", "-o", program]
     subprocess.run(command, check=True)
     done = subprocess.run([program], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -115,3 +115,10 @@ def test_provenance_that_json_cannot_hold_is_refused(source, tmp_path):
         InputError, match=r"provenance\['array'\]: expected a string or JSON values"
     ):
         exporter.export(source, tmp_path / "net.onnx", provenance={"array": np.zeros(2)})
+
+
+def test_names_have_to_be_text(source, tmp_path):
+    path = tmp_path / "other.onnx"
+    path.write_bytes(source.read_bytes().replace(b"head.weight", b"head.w\xff\xfeght"))
+    with pytest.raises(InputError, match=r"other\.onnx: expected names in UTF-8, got other bytes"):
+        onnx_file.load(path)

@@ -44,3 +44,11 @@ def test_answers_that_are_no_numbers_fail(bad):
 def test_other_shapes_fail():
     with pytest.raises(GateError, match=r"expected logits of shape \(3, 2\), got \(3, 1\)"):
         check(LOGITS, LOGITS[:, :1], 1.0)
+
+
+def test_a_tie_may_be_broken_either_way():
+    tied = np.array([[2.0, 2.0, 1.0], [3.0, 1.0, 2.0]], dtype=np.float32)
+    got = tied + np.array([[0, 1e-3, 0], [0, 0, 0]], dtype=np.float32)
+    assert check(tied, got, 0.01)["flips"] == 0
+    got[0, 2] += 1.5
+    assert check(tied, got, 2.0)["flips"] == 1

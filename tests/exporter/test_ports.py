@@ -109,3 +109,10 @@ PAIR = {"a": ("float", ["n", 3]), "b": ("int64", ["n"])}
 def test_what_does_not_fit_is_said(ports, example, given, message):
     with pytest.raises(InputError, match=message):
         probe(session(**ports), example, given, "m")
+
+
+@pytest.mark.parametrize("kind", ["float", "int64"])
+@pytest.mark.parametrize("extents", [[2**62, 256], [2**40, 4]])
+def test_a_fixed_size_that_no_machine_holds_is_refused(kind, extents):
+    with pytest.raises(InputError, match=rf"no memory for input 'x' of shape \[{extents[0]}, "):
+        probe(session(x=(kind, extents)), None, {}, "m")

@@ -2,8 +2,11 @@
 
 import os
 import subprocess
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from sparseprune.files import replacing
 
 HERE = Path(__file__).parent
 CSRC = HERE.parents[1] / "csrc"
@@ -26,8 +29,18 @@ def parsers(folder: Path) -> Path:
 
 
 def library(folder: Path) -> Path:
-    """Without optimisation: the AVX-512 kernels alone take half a minute with it."""
+    """Without optimisation: the AVX-512 kernels alone take half a minute with it.
+
+    It appears whole, so another run in the same folder loads it or its own, never half of one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    made = folder / "libsparseprune_ort_sanitized.so"
+    with tempfile.TemporaryDirectory(dir=folder) as objects, replacing(made) as whole:
+        _link(whole, Path(objects))
+    return made
+
+
+def _link(target: Path, folder: Path) -> None:
     flags = [*SANITIZED, "-O0"]
 
     def compile_one(source: Path) -> Path:
@@ -39,9 +52,7 @@ def library(folder: Path) -> Path:
     sources += sorted(CSRC.glob("ort/*.cpp"))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = list(pool.map(compile_one, sources))
-    made = folder / "libsparseprune_ort_sanitized.so"
-    subprocess.run([*compiler(), *flags, "-shared", *objects, "-o", made], check=True)
-    return made
+    subprocess.run([*compiler(), *flags, "-shared", *objects, "-o", target], check=True)
 
 
 def environment(library: Path) -> dict[str, str]:

@@ -66,3 +66,22 @@ def test_what_was_found_in_parsers(parsers):
     files = [path for path in CRASHES if path.suffix == ".bin"]
     done = subprocess.run([parsers, *files], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_sanitized_library_appears_whole(load, monkeypatch, tmp_path):
+    """Another run may load it meanwhile; of a compiler that fails to link."""
+    builds = load(Path(__file__).with_name("builds.py"))
+    whole = tmp_path / "libsparseprune_ort_sanitized.so"
+    compiler = tmp_path / "c++"
+    fails = "case $* in *-shared*) exit 1;; esac"
+    compiler.write_text(f'#!/bin/sh\n{fails}\nfor last; do :; done; echo object > "$last"\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    whole.write_text("the one before")
+    with pytest.raises(subprocess.CalledProcessError):
+        builds.library(tmp_path)
+    assert whole.read_text() == "the one before"
+    compiler.write_text(compiler.read_text().replace(fails, ""))
+    assert builds.library(tmp_path) == whole
+    assert whole.read_text() == "object\n"
+    assert set(tmp_path.iterdir()) == {whole, compiler}

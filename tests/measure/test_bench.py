@@ -233,3 +233,11 @@ def test_files_of_one_name_are_told_apart():
         "b/m.onnx": Path("b/m.onnx"),
         "c.onnx": Path("c.onnx"),
     }
+
+
+def test_names_have_to_be_text(save):
+    node = helper.make_node("MatMul", ["x", "weight"], ["y"])
+    path = save([node], {"weight": pruned(64, 64)}, [("x", 1, ["n", 64])])
+    path.write_bytes(path.read_bytes().replace(b"weight", b"w\xff\xfeght"))
+    with pytest.raises(InputError, match=r"model\.onnx: expected names in UTF-8, got other bytes"):
+        list(bench([path], None, QUICK))

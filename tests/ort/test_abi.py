@@ -80,6 +80,6 @@ def test_declarations_agree_with_the_official_headers(tmp_path):
     source = tmp_path / "compare.cpp"
     source.write_text("\n".join(lines))
     include = [f"-I{CSRC}", f"-I{os.environ['ORT_INCLUDE_DIR']}"]
-    compiler = os.environ.get("CXX", "c++")
+    compiler = os.environ.get("CXX", "c++").split()
     flags = ["-std=c++17", "-fsyntax-only", "-Wno-invalid-offsetof"]
-    subprocess.run([compiler, *flags, *include, source], check=True)
+    subprocess.run([*compiler, *flags, *include, source], check=True)
