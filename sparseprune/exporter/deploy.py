@@ -16,7 +16,7 @@ from sparseprune.exporter.destination import Staging, staging
 from sparseprune.exporter.options import Options
 from sparseprune.exporter.parity import Answers
 from sparseprune.exporter.probe import Probe
-from sparseprune.rewrite.functions import DOMAIN
+from sparseprune.rewrite.functions import is_compact
 
 Bounds = Sequence[Mapping[str, npt.ArrayLike]]
 
@@ -66,7 +66,7 @@ def deploy(
 
 def dense_bytes(proto: onnx.ModelProto) -> int:
     """The size of a model with every weight whole in it."""
-    ours = any(node.domain == DOMAIN for node in proto.graph.node)
+    ours = any(map(is_compact, proto.graph.node))
     whole = rewrite.plain(proto) if ours else proto
     sparse = whole.graph.sparse_initializer
     saved: int = sum(4 * math.prod(tensor.dims) - tensor.ByteSize() for tensor in sparse)

@@ -29,12 +29,8 @@ class Staging:
         """
         if not self.large:
             return self._bytes(proto)
-        try:
+        with _refusals(self.path):
             return self._staged(proto)
-        except OSError as error:
-            raise InputError(
-                f"{self.path}: cannot be written: {error.strerror or error}"
-            ) from error
 
     def commit(self, proto: onnx.ModelProto) -> int:
         """Let the model appear, whole or not at all; bytes written.
@@ -44,17 +40,13 @@ class Staging:
             InputError: as ``loadable``.
         """
         content = self.loadable(proto)
-        try:
+        with _refusals(self.path):
             if isinstance(content, bytes):
                 with replacing(self.path) as temporary:
                     temporary.write_bytes(content)
                 return len(content)
             _check(content)
             return self._move(content)
-        except OSError as error:
-            raise InputError(
-                f"{self.path}: cannot be written: {error.strerror or error}"
-            ) from error
 
     def _bytes(self, proto: onnx.ModelProto) -> bytes:
         size = proto.ByteSize()
@@ -103,16 +95,23 @@ def staging(proto: onnx.ModelProto, path: Path) -> Iterator[Staging]:
     if not large:
         yield stage
         return
-    try:
+    with _refusals(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = tempfile.TemporaryDirectory(
             prefix=f".{path.name}.", suffix=".tmp", dir=path.parent
         )
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
     with folder as name:
         stage.folder = Path(name)
         yield stage
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """What the system refuses, in one sentence."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _check(path: Path) -> None:

@@ -8,13 +8,13 @@ from sparseprune.errors import InputError
 from sparseprune.inspector import tensors
 from sparseprune.inspector.scope import Scope
 from sparseprune.inspector.tensors import Mask
+from sparseprune.rewrite import functions
 from sparseprune.rewrite.encoding import Encoded, decode
-from sparseprune.rewrite.functions import DOMAIN, OPERATORS
 
 
 def is_compact(node: onnx.NodeProto) -> bool:
     """Whether a node is one of the operators, with the inputs they have."""
-    return node.domain == DOMAIN and node.op_type in OPERATORS and len(node.input) == 4
+    return functions.is_compact(node) and len(node.input) == 4
 
 
 def kept(node: onnx.NodeProto, values: dict[str, Any], scope: Scope) -> Mask:

@@ -9,7 +9,7 @@ import onnx
 from sparseprune import onnxruntime, rewrite
 from sparseprune.errors import InputError, first_line
 from sparseprune.rewrite import reading
-from sparseprune.rewrite.functions import DOMAIN
+from sparseprune.rewrite.functions import is_compact
 from sparseprune.runtime import inputs
 
 DENSE, SPARSE, COMPACT, SLIM = "dense", "sparse", "compact", "slim"
@@ -62,7 +62,7 @@ def all_forms(name: str, path: Path, folder: Path) -> Group:
     """
     proto = reading.read(path)
     inputs.declared(path)  # what is rewritten has to be valid
-    compact = _is_compact(proto)
+    compact = any(map(is_compact, proto.graph.node))
     forms = [Form(f"{name} {DENSE}", path, DENSE, path, "cpu")]
     missing = {}
     for form in (COMPACT,) if compact else (SPARSE, COMPACT, SLIM):
@@ -126,13 +126,9 @@ def _write(form: str, proto: onnx.ModelProto, target: Path) -> None:
         InputError: says why it has none.
     """
     made = rewrite.compact(proto) if form == COMPACT else rewrite.slim(proto)
-    if form == COMPACT and not _is_compact(made):
+    if form == COMPACT and not any(map(is_compact, made.graph.node)):
         raise InputError("no layer would be smaller")
     try:
         onnx.save(made, target)
     except ValueError as error:  # beyond protobuf's 2 GiB
         raise InputError(f"it cannot be written: {first_line(error)}") from error
-
-
-def _is_compact(proto: onnx.ModelProto) -> bool:
-    return any(node.domain == DOMAIN for node in proto.graph.node)

@@ -58,6 +58,7 @@ def memory(
             [sys.executable, str(_CHILD), str(root), json.dumps(job)],
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=_PATIENCE_SECONDS,
             check=False,
         )

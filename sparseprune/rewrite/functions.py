@@ -17,6 +17,11 @@ OLDEST_OPSET = 12
 _WINDOW = ("strides", "pads", "dilations", "group")
 
 
+def is_compact(node: onnx.NodeProto) -> bool:
+    """Whether a node is one of the operators."""
+    return node.domain == DOMAIN and node.op_type in OPERATORS
+
+
 def functions(names: Sequence[str], opset: int) -> list[onnx.FunctionProto]:
     """The functions called ``names`` for a model of ``opset``.
 

@@ -10,7 +10,7 @@ from sparseprune.errors import InputError
 from sparseprune.rewrite import constants
 from sparseprune.rewrite.compact import declare
 from sparseprune.rewrite.encoding import Encoded, Kept, decode
-from sparseprune.rewrite.functions import DOMAIN, OPERATORS
+from sparseprune.rewrite.functions import is_compact
 
 # The format's own limit of a tensor; a few bytes of steps could ask for far more.
 _LARGEST_BYTES = 2**31 - 1
@@ -25,17 +25,17 @@ def plain(proto: onnx.ModelProto) -> onnx.ModelProto:
     result = onnx.ModelProto()
     result.CopyFrom(proto)
     graph = result.graph
-    ours = [n for n in graph.node if n.domain == DOMAIN and n.op_type in OPERATORS]
-    if not ours:
+    stored = {name for n in graph.node if is_compact(n) for name in n.input[1:]}
+    if not stored:
         return result
     weights = _Weights(graph)
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
-        nodes.extend(_standard(node, weights) if node in ours else [node])
+        nodes.extend(_standard(node, weights) if is_compact(node) else [node])
     del graph.node[:]
     graph.node.extend(nodes)
     reads = constants.readers(graph)
-    constants.drop(graph, {name for n in ours for name in n.input if not reads[name]})
+    constants.drop(graph, {name for name in stored if not reads[name]})
     declare(result)
     return result
 
@@ -72,7 +72,7 @@ class _Weights:
             if 4 * math.prod(shape) > _LARGEST_BYTES:
                 raise ValueError(f"weight_shape is {shape}")
             return decode(Encoded(values, index, node.op_type.startswith("Bitmask")), shape)
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"node {node.name!r} ({node.op_type}): expected a weight stored by sparseprune, "
                 f"got a damaged one ({error}); export the model again"
@@ -80,6 +80,11 @@ class _Weights:
 
 
 def _standard(node: onnx.NodeProto, weights: _Weights) -> list[onnx.NodeProto]:
+    if len(node.input) != 4:
+        raise InputError(
+            f"node {node.name!r} ({node.op_type}): expected four inputs, got {len(node.input)}; "
+            "export the model again"
+        )
     x, _, _, bias = node.input
     weight = weights.whole(node)
     if node.op_type.endswith("Conv"):

@@ -337,27 +337,3 @@ def test_values_beyond_float16_are_refused():
         rewrite.compact(proto, values="float16")
     with pytest.raises(InputError, match="expected values 'float32' or 'float16', got 'int8'"):
         rewrite.compact(proto, values="int8")
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("w.steps", lambda a: a * 0, "a step is 0"),
-        ("w.steps", lambda a: a[:-1], "steps are uint8"),
-        ("w.values", lambda a: a[:0], "must be vectors, not empty"),
-    ],
-)
-def test_damaged_compact_nodes_are_named(name, content, message):
-    made = rewrite.compact(model([gemm()], [3, 60], [3, 60], {"w": pruned(60, 60)}))
-    (tensor,) = (t for t in made.graph.initializer if t.name == name)
-    tensor.CopyFrom(numpy_helper.from_array(content(numpy_helper.to_array(tensor)), name))
-    with pytest.raises(InputError, match=rf"node 'gemm' \(SparseLinear\): .*{message}"):
-        rewrite.plain(made)
-
-
-def test_a_shape_beyond_the_formats_limit_is_refused():
-    made = rewrite.compact(model([gemm()], [3, 60], [3, 60], {"w": pruned(60, 60)}))
-    (shape,) = (a for a in made.graph.node[0].attribute if a.name == "weight_shape")
-    shape.ints[:] = [2**20, 2**20]
-    with pytest.raises(InputError, match="weight_shape is"):
-        rewrite.plain(made)
