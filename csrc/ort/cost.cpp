@@ -87,6 +87,8 @@ double CostModel::BorderCycles(int value) { return kBorder * Floats(value); }
 
 Shape CostModel::Infer(const Layer& layer) {
   Shape size = SizeOf(layer.inputs[0]);
+  if (layer.op == Op::kMultiply && !layer.alias && Floats(layer.inputs[1]) > Product(size))
+    return SizeOf(layer.inputs[1]);
   if (layer.transpose == Transpose::kFromChannelsLast) return {size[0], size[3], size[1], size[2]};
   if (layer.transpose == Transpose::kToChannelsLast) return {size[0], size[2], size[3], size[1]};
   if (layer.alias) return size;
