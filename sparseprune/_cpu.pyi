@@ -63,13 +63,23 @@ def linear(
 def add(name: str, a: int, b: int, output: int) -> Node:
     """Sum of two values of one shape."""
 
+def multiply(name: str, a: int, b: int, output: int) -> Node:
+    """Product of two values of one shape, or of [N, C, H, W] and [N, C, 1, 1]."""
+
 def activation(
     name: str,
     input: int,
     output: int,
-    kind: Literal["none", "relu", "relu6", "hard_swish", "sigmoid"],
+    kind: Literal["none", "relu", "relu6", "hard_swish", "sigmoid", "hard_sigmoid", "silu"],
+    *,
+    slope: float = ...,
+    offset: float = ...,
 ) -> Node:
-    """Value by value, as ONNX defines it; a NaN stays."""
+    """Value by value, as ONNX defines it; a NaN stays.
+
+    The hard sigmoid is clamp(slope x + offset, 0, 1), by default with 1/6 and 1/2; hard-swish is x
+    times that, SiLU x sigmoid(x).
+    """
 
 def relu(name: str, input: int, output: int) -> Node:
     """Larger of x and 0; a NaN stays, as in ONNX Runtime."""

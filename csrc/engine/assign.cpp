@@ -18,9 +18,9 @@ class Assigner {
     for (int v = 0; v < graph.value_count; ++v)
       if (!network.shapes[v].empty()) result.made[v] = Extents(network.shapes[v], network.mode);
     for (const Step& step : network.steps)
-      non_negative_[step.output] = step.activation == Activation::kRelu ||
-                                   step.activation == Activation::kRelu6 ||
-                                   step.activation == Activation::kSigmoid;
+      non_negative_[step.output] =
+          step.activation == Activation::kRelu || step.activation == Activation::kRelu6 ||
+          step.activation == Activation::kSigmoid || step.activation == Activation::kHardSigmoid;
     for (size_t i = network.steps.size(); i-- > 0;) Place(i);
     for (ValueId id : graph.inputs) PlaceInput(id);
     result.subviews = PlaceSubviews(graph, network.steps, result.made);
@@ -40,7 +40,7 @@ class Assigner {
       made = WithHalo(step.output, tiles_.at({made.height, made.width}));
     result.wanted[index] = FirstInput(step, made);
     result.readers[step.input].push_back(result.wanted[index]);
-    if (step.other >= 0) result.readers[step.other].push_back(SameAs(made));
+    if (step.other >= 0) result.readers[step.other].push_back(WantedOther(step, made));
     if (step.op == Op::kConcat)
       for (ValueId id : step.node->inputs) result.readers[id].push_back(SameAs(made));
   }
@@ -67,6 +67,7 @@ class Assigner {
       case Op::kResize:
         return false;
       case Op::kAdd:
+      case Op::kMultiply:
       case Op::kScale:
       case Op::kActivation:
       case Op::kConcat:
@@ -110,6 +111,7 @@ class Assigner {
       case Op::kAveragePool:
         return WantedInput(step, result.made[step.input], made, non_negative_[step.input]);
       case Op::kAdd:
+      case Op::kMultiply:
       case Op::kScale:
       case Op::kActivation:
       case Op::kSoftmax:
@@ -122,6 +124,11 @@ class Assigner {
         break;
     }
     return want;
+  }
+
+  Want WantedOther(const Step& step, const Layout& made) const {
+    const bool gate = network_.shapes[step.other] != network_.shapes[step.output];
+    return gate ? WantedGate(result.made[step.other], made) : SameAs(made);
   }
 
   static Want SameAs(Layout layout) {

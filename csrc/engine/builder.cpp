@@ -30,7 +30,7 @@ PlanBuilder::PlanBuilder(const Graph& graph, const std::vector<Shape>& shapes, c
       tuning_(tuning),
       mode_(mode),
       shapes_(shapes),
-      steps_(FuseSteps(graph)),
+      steps_(FuseSteps(graph, shapes)),
       unrolled_(ChooseUnrolled(steps_, shapes, mode, kernels)),
       layouts_(Assign({graph, steps_, shapes, mode, kernels.lanes, unrolled_})),
       copies_(graph.value_count),

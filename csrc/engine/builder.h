@@ -35,6 +35,7 @@ class PlanBuilder {
   void AddStep(size_t index);
   void AddLayer(const Step& step, size_t index);
   void AddPool(const Step& step, size_t index);
+  Join JoinOf(const Step& step) const;
   void AddElementwise(const Step& step);
   void AddAverage(const Step& step);
   void AddFlatten(const Step& step);

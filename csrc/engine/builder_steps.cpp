@@ -20,6 +20,7 @@ void PlanBuilder::AddStep(size_t index) {
       AddPool(step, index);
       break;
     case Op::kAdd:
+    case Op::kMultiply:
     case Op::kScale:
     case Op::kActivation:
       AddElementwise(step);
@@ -142,21 +143,32 @@ void PlanBuilder::CopyInto(ValueId value, const Layout& layout, int buffer) {
     Emit(MakeCopy(kernels_, from.layout, from.source, layout, buffer, 0), {from.source}, buffer);
     return;
   }
-  Emit(MakeElementwise(kernels_, {found->layout, {}, layout, found->source, {}, buffer, false},
-                       {nullptr, Activation::kNone}),
-       {found->source}, buffer);
+  Emit(
+      MakeElementwise(kernels_, {found->layout, {}, layout, found->source, {}, buffer, Join::kNone},
+                      {nullptr, Activation::kNone, {}}),
+      {found->source}, buffer);
   FillHalo(layout, buffer);
+}
+
+Join PlanBuilder::JoinOf(const Step& step) const {
+  if (step.other < 0) return Join::kNone;
+  if (step.op != Op::kMultiply) return Join::kSum;
+  if (shapes_[step.other] == shapes_[step.output]) return Join::kProduct;
+  return mode_.images_in_lanes ? Join::kVectors : Join::kFloats;
 }
 
 void PlanBuilder::AddElementwise(const Step& step) {
   const Layout& output = layouts_.made[step.output];
   const Want want{SpreadOut(output), 0};
+  const Join join = JoinOf(step);
+  const bool gate = join == Join::kVectors || join == Join::kFloats;
   const Copy a = Read(step.input, want);
-  const Copy b = step.other >= 0 ? Read(step.other, want) : a;
+  const Copy b = join == Join::kNone ? a
+                 : gate ? Read(step.other, WantedGate(Extents(shapes_[step.other], mode_), output))
+                        : Read(step.other, want);
   const int buffer = Make(step.output);
-  Emit(MakeElementwise(kernels_,
-                       {a.layout, b.layout, output, a.source, b.source, buffer, step.other >= 0},
-                       {step.scale, step.activation}),
+  Emit(MakeElementwise(kernels_, {a.layout, b.layout, output, a.source, b.source, buffer, join},
+                       {step.scale, step.activation, step.line}),
        {a.source, b.source}, buffer);
 }
 

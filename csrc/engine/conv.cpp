@@ -77,7 +77,8 @@ class Conv final : public Operation {
         places_(places),
         bias_(BiasOf(*step.node)),
         mask_(places.output.Mask()),
-        activation_(step.activation) {
+        activation_(step.activation),
+        line_(step.line) {
     const WeightMatrix matrix = MatrixOf(*step.node);
     shape_ = ShapeOf(step, places);
     const Blocking blocking{ChooseWidths(shape_, matrix, kernels)};
@@ -185,6 +186,7 @@ class Conv final : public Operation {
     task.mask = tile.mask;
     task.mask_row_stride = places_.output.tile_w;
     task.activation = activation_;
+    task.line = line_;
     activate_(task);
   }
 
@@ -193,6 +195,7 @@ class Conv final : public Operation {
   const std::vector<float> bias_;
   const std::vector<int32_t> mask_;
   const Activation activation_;
+  const Line line_;
   ConvShape shape_;
   int64_t input_row_ = 0, work_ = 0;
   bool prefetch_ = false;

@@ -26,6 +26,8 @@ const char* NameOf(Op op) {
       return "linear";
     case Op::kAdd:
       return "add";
+    case Op::kMultiply:
+      return "product";
     case Op::kActivation:
       return "activation";
     case Op::kScale:
@@ -110,7 +112,7 @@ std::vector<LayerReport> Describe(const Graph& graph, const std::vector<Shape>& 
   for (const OperationPtr& operation : plan.operations())
     if (operation->layer() != nullptr) layers[operation->layer()] = operation.get();
   std::vector<LayerReport> reports;
-  for (const Step& step : FuseSteps(graph)) {
+  for (const Step& step : FuseSteps(graph, shapes)) {
     reports.emplace_back();
     LayerReport& report = reports.back();
     report.name = step.node->name;

@@ -17,7 +17,8 @@ class Gemv final : public Operation {
         buffer_(buffer),
         in_features_(layer.matrix.taps),
         out_features_(layer.matrix.rows),
-        activation_(step.activation) {
+        activation_(step.activation),
+        line_(step.line) {
     slices_ = std::make_unique<Slices>(layer, kernels);
     work_ = CountKept(layer.matrix);
     parts_ = slices_->Cut(std::max<int64_t>(work_ / kTaskWork, 1));
@@ -63,8 +64,8 @@ class Gemv final : public Operation {
     for (int64_t i = 0; i < shares; ++i) {
       const int64_t first = i * vectors.count / shares, last = (i + 1) * vectors.count / shares;
       kernels_[last - first - 1]({slices_->View(part), vectors.inputs + first,
-                                  vectors.outputs + first, in_features_, out_features_,
-                                  activation_});
+                                  vectors.outputs + first, in_features_, out_features_, activation_,
+                                  line_});
     }
   }
 
@@ -73,6 +74,7 @@ class Gemv final : public Operation {
   const int buffer_;
   const int64_t in_features_, out_features_;
   const Activation activation_;
+  const Line line_;
   int64_t work_;
   std::unique_ptr<Slices> slices_;
   std::vector<SliceRange> parts_;

@@ -39,6 +39,16 @@ Want WantedInput(const Step& step, const Layout& input, const Layout& output, bo
   return want;
 }
 
+Want WantedGate(const Layout& gate, const Layout& output) {
+  Want want{gate, 0};
+  want.layout.halo = {};
+  want.layout.flat = !output.LanesAreImages();
+  want.layout.lanes = output.LanesAreImages() ? output.lanes : 1;
+  want.layout.grid = {};
+  want.layout.tile_h = want.layout.tile_w = 1;
+  return want;
+}
+
 Layout PartsOf(const Layout& input, const Layout& output) {
   Layout layout = input;
   layout.flat = false;

@@ -20,6 +20,9 @@ Layout Extents(const Shape& shape, const Mode& mode);
 // The input layout with which `step` (kConv, kLinear or pooling) makes `output`.
 Want WantedInput(const Step& step, const Layout& input, const Layout& output, bool non_negative);
 
+// In which layout a value of one position per channel multiplies the channels of `output`.
+Want WantedGate(const Layout& gate, const Layout& output);
+
 // The tiles of `input` of which every lane can make its part of the resized `output`; lanes 0
 // where there are none.
 Layout PartsOf(const Layout& input, const Layout& output);

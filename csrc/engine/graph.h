@@ -2,6 +2,7 @@
 //
 // Feature maps are N x C x H x W, vectors are N x F. A weight that is exactly zero is structural:
 // it is skipped, so it does not carry a NaN or an infinity of its input on; a kept weight does.
+// kMultiply gives what float32 gives, also of zero and infinity, a NaN.
 // kActivation and kMaxPool keep a NaN, wherever in the window it stands (ONNX Runtime's Relu does
 // too, its MaxPool keeps some and loses others). kSoftmax makes NaN of all features of an image
 // that has a NaN, a positive infinity, or nothing but negative infinities.
@@ -34,6 +35,7 @@ enum class Op {
   kConv,
   kLinear,
   kAdd,
+  kMultiply,
   kActivation,
   kScale,  // y = scale x + shift, per channel
   kMaxPool,
@@ -64,7 +66,8 @@ struct Window {
 struct Node {
   Op op;
   std::string name;             // for error messages
-  std::vector<ValueId> inputs;  // one; two for kAdd (equal shapes); any number for kConcat
+  std::vector<ValueId> inputs;  // one; any number for kConcat; two for kAdd (equal shapes) and
+                                // kMultiply (or N x C x H x W and N x C x 1 x 1)
   ValueId output;
   Window window;             // kConv, kMaxPool, kAveragePool
   int64_t out_channels = 0;  // kConv: O; kLinear: output features
@@ -73,6 +76,7 @@ struct Node {
   Weights weight;            // kConv: O x I/groups x KH x KW; kLinear: O x I; kScale: C
   std::vector<float> bias;   // empty or O (kLinear: y = x W^T + b); kScale: empty or C
   Activation activation = Activation::kNone;  // kActivation
+  Line line;                                  // ... kHardSigmoid and kHardSwish
   bool count_padding = false;                 // kAveragePool: padding counts in the divisor
   Resize resize = Resize::kNearest;
   std::array<int64_t, 2> size{0, 0};  // kResize: output height and width

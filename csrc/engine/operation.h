@@ -58,15 +58,16 @@ Region RegionOf(const Layout& layout);
 const char* MaskData(const std::vector<int32_t>& mask);
 
 struct ElementwisePlaces {
-  Layout input, other, output;  // of equal tiles
+  Layout input, other, output;  // of equal tiles, but for `join`
   Source from, other_from;
   int buffer;
-  bool two;  // `other` is added
+  Join join;  // with `other`; of kVectors and kFloats that has one position
 };
-// activation(scale (input + other) + shift).
+// activation(scale (input join other) + shift).
 struct Epilogue {
   const Node* scale;  // kScale; null: none
   Activation activation;
+  Line line;
 };
 OperationPtr MakeElementwise(const KernelTable& kernels, const ElementwisePlaces& places,
                              const Epilogue& epilogue);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/gates.h"
 #include "engine/isa.h"
 #include "engine/passes.h"
 #include "engine/plan_cache.h"
@@ -19,7 +20,7 @@ struct Program::State {
 Program::Program(Graph graph, const std::string& isa, Tuning tuning) : state_(new State) {
   state_->kernels = &FindKernels(isa);
   Validate(graph);
-  state_->graph = std::move(graph);
+  state_->graph = JoinGates(std::move(graph));
   state_->plans.SetTuning(std::move(tuning));
 }
 

@@ -65,6 +65,17 @@ Shape SumShape(const Node& node, const Shape& a, const Shape& b) {
   return a;
 }
 
+// Of both the one with the larger maps.
+Shape ProductShape(const Node& node, const Shape& a, const Shape& b) {
+  const auto is_gate = [](const Shape& gate, const Shape& of) {
+    return of.size() == 4 && gate == Shape{of[0], of[1], 1, 1};
+  };
+  if (a == b || is_gate(b, a)) return a;
+  if (is_gate(a, b)) return b;
+  Fail(node, "expected inputs of one shape, or [N, C, H, W] and [N, C, 1, 1], got " + ToString(a) +
+                 " and " + ToString(b));
+}
+
 Shape ScaledShape(const Node& node, const Shape& input) {
   if (static_cast<uint64_t>(input[1]) != node.weight.size())
     Fail(node, "expected " + std::to_string(node.weight.size()) + " channels, got input " +
@@ -113,6 +124,8 @@ Shape OutputShape(const Node& node, const std::vector<Shape>& shapes) {
       return LinearShape(node, input);
     case Op::kAdd:
       return SumShape(node, input, shapes[node.inputs[1]]);
+    case Op::kMultiply:
+      return ProductShape(node, input, shapes[node.inputs[1]]);
     case Op::kActivation:
       return input;
     case Op::kScale:

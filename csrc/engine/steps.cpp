@@ -1,13 +1,14 @@
 #include "engine/steps.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace sparseprune {
 namespace {
 
 class Fuser {
  public:
-  explicit Fuser(const Graph& graph) : uses_(graph.value_count), maker_(graph.value_count, -1) {
+  Fuser(const Graph& graph, const std::vector<Shape>& shapes)
+      : shapes_(shapes), uses_(graph.value_count), maker_(graph.value_count, -1) {
     for (const Node& node : graph.nodes)
       for (ValueId id : node.inputs) ++uses_[id];
     for (ValueId id : graph.outputs) ++uses_[id];
@@ -21,8 +22,11 @@ class Fuser {
     if (node.op == Op::kActivation && JoinActivation(node)) return;
     if (node.op == Op::kAdd && JoinSum(node)) return;
     if (node.op == Op::kScale && JoinScale(node)) return;
-    Step step{node.op, &node, node.inputs[0], -1, node.output, nullptr, node.activation};
-    if (node.op == Op::kAdd) step.other = node.inputs[1];
+    Step step{node.op, &node, node.inputs[0], -1, node.output, nullptr, node.activation, node.line};
+    if (step.Joins()) step.other = node.inputs[1];
+    // The map comes before what multiplies whole channels of it.
+    if (step.Joins() && shapes_[step.input] != shapes_[step.output])
+      std::swap(step.input, step.other);
     if (node.op == Op::kScale) step.scale = &node;
     maker_[node.output] = static_cast<int>(steps.size());
     steps.push_back(step);
@@ -43,13 +47,14 @@ class Fuser {
     if (step == nullptr || step->activation != Activation::kNone) return false;
     if (step->op != Op::kConv && step->op != Op::kLinear && !step->Elementwise()) return false;
     step->activation = node.activation;
+    step->line = node.line;
     Redirect(*step, node.output);
     return true;
   }
 
   bool JoinScale(const Node& node) {
     Step* step = Private(node.inputs[0]);
-    if (step == nullptr || step->op != Op::kAdd || step->scale != nullptr ||
+    if (step == nullptr || !step->Joins() || step->scale != nullptr ||
         step->activation != Activation::kNone)
       return false;
     step->scale = &node;
@@ -70,11 +75,14 @@ class Fuser {
     return true;
   }
 
+  const std::vector<Shape>& shapes_;
   std::vector<int> uses_, maker_;
 };
 
 }  // namespace
 
-std::vector<Step> FuseSteps(const Graph& graph) { return Fuser(graph).steps; }
+std::vector<Step> FuseSteps(const Graph& graph, const std::vector<Shape>& shapes) {
+  return Fuser(graph, shapes).steps;
+}
 
 }  // namespace sparseprune

@@ -77,7 +77,8 @@ class Definitions {
 };
 
 void CheckArity(const Node& node) {
-  const size_t found = node.inputs.size(), arity = node.op == Op::kAdd ? 2 : 1;
+  const size_t found = node.inputs.size(),
+               arity = node.op == Op::kAdd || node.op == Op::kMultiply ? 2 : 1;
   const bool any = node.op == Op::kConcat;
   if (found == arity || (any && found > 0)) return;
   Fail(node, std::string("expected ") + (any ? "at least " : "") + std::to_string(arity) +

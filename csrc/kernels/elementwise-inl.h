@@ -1,18 +1,28 @@
-// Value by value: sums, scales and activations.
+// Value by value: sums, products, scales and activations.
 
 SP_INLINE Vec ScaleAndShift(Vec v, const float* scale, const float* shift, int64_t channel) {
   return scale != nullptr ? v * Splat(scale[channel]) + Splat(shift[channel]) : v;
+}
+
+// What all values of channel `c` are multiplied by.
+SP_INLINE Vec Factor(const ElementwiseTask& t, int64_t c) {
+  if (t.join == Join::kVectors) return At(t.b.data, c * t.b.channel_stride);
+  if (t.join == Join::kFloats) return Splat(reinterpret_cast<const float*>(t.b.data)[c]);
+  return Vec{};
 }
 
 template <Activation A>
 SP_INLINE void ElementwiseRow(const ElementwiseTask& t, int64_t c, int64_t y) {
   const int64_t from_a = c * t.a.channel_stride + y * t.a.row_stride;
   const int64_t from_b = c * t.b.channel_stride + y * t.b.row_stride;
+  const Vec factor = Factor(t, c);
   const int64_t to = c * t.output.channel_stride + y * t.output.row_stride;
   for (int64_t x = 0; x < t.region.cols; ++x) {
     Vec v = At(t.a.data, from_a + x);
-    if (t.b.data != nullptr) v += At(t.b.data, from_b + x);
-    v = Apply<A>(ScaleAndShift(v, t.scale, t.shift, c));
+    if (t.join == Join::kSum) v += At(t.b.data, from_b + x);
+    if (t.join == Join::kProduct) v *= At(t.b.data, from_b + x);
+    if (t.join >= Join::kVectors) v *= factor;
+    v = Apply<A>(ScaleAndShift(v, t.scale, t.shift, c), t.line);
     if (t.mask != nullptr) v = Masked(v, t.mask + (y * t.mask_row_stride + x) * kVectorBytes);
     At(t.output.data, to + x) = v;
   }
@@ -36,6 +46,10 @@ void Elementwise(const ElementwiseTask& t) {
       return ElementwiseWith<Activation::kHardSwish>(t);
     case Activation::kSigmoid:
       return ElementwiseWith<Activation::kSigmoid>(t);
+    case Activation::kHardSigmoid:
+      return ElementwiseWith<Activation::kHardSigmoid>(t);
+    case Activation::kSilu:
+      return ElementwiseWith<Activation::kSilu>(t);
   }
 }
 
@@ -46,9 +60,10 @@ SP_INLINE void ElementwiseSome(const ElementwiseFlatTask& t, int64_t first, int6
     return LoadSome(from + first, count, Vec{});
   };
   Vec v = load(t.a);
-  if (t.b != nullptr) v += load(t.b);
+  if (t.join == Join::kSum) v += load(t.b);
+  if (t.join == Join::kProduct) v *= load(t.b);
   if (t.scale != nullptr) v = v * load(t.scale) + load(t.shift);
-  StoreSome(t.output + first, Apply<A>(v), count);
+  StoreSome(t.output + first, Apply<A>(v, t.line), count);
 }
 
 template <Activation A>
@@ -70,5 +85,9 @@ void ElementwiseFlat(const ElementwiseFlatTask& t) {
       return ElementwiseFlatWith<Activation::kHardSwish>(t);
     case Activation::kSigmoid:
       return ElementwiseFlatWith<Activation::kSigmoid>(t);
+    case Activation::kHardSigmoid:
+      return ElementwiseFlatWith<Activation::kHardSigmoid>(t);
+    case Activation::kSilu:
+      return ElementwiseFlatWith<Activation::kSilu>(t);
   }
 }

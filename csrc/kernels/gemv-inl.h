@@ -20,7 +20,7 @@ SP_INLINE void EndRows(const GemvTask& t, int64_t slice, Vec (&sums)[T][H][C]) {
   const int32_t* rows = t.packed.rows + slice * H * kLanes;
   SP_UNROLL for (int v = 0; v < T; ++v) SP_UNROLL for (int r = 0; r < H; ++r) {
     SP_UNROLL for (int c = 1; c < C; ++c) sums[v][r][0] += sums[v][r][c];
-    Activate(t.activation, &sums[v][r][0], 1);
+    Activate(t.activation, t.line, &sums[v][r][0], 1);
     const int32_t* row = rows + r * kLanes;
     for (int lane = 0; lane < kLanes; ++lane)
       if (row[lane] < t.out_features) t.outputs[v][row[lane]] = sums[v][r][0][lane];
@@ -125,7 +125,7 @@ void GemvRows(const GemvTask& t) {
     SP_UNROLL for (int v = 0; v < T; ++v) {
       float sum = t.packed.bias[slice];
       SP_UNROLL for (int c = 0; c < C; ++c) sum += sums[v][c];
-      t.outputs[v][t.packed.rows[slice]] = Activated(t.activation, sum);
+      t.outputs[v][t.packed.rows[slice]] = Activated(t.activation, t.line, sum);
     }
   }
 }

@@ -71,6 +71,7 @@ struct GemvTask {
   float* const* outputs;
   int64_t in_features, out_features;
   Activation activation;
+  Line line;
 };
 using GemvKernel = void (*)(const GemvTask&);
 
@@ -105,23 +106,36 @@ struct AverageTask {
   bool sum_lanes;  // one float per channel; else one vector per channel
 };
 
-// output = activation(scale (a + b) + shift); `output` may be `a`.
+// What a map is joined with.
+enum class Join : int32_t {
+  kNone,
+  kSum,
+  kProduct,
+  kVectors,  // product with one vector per channel
+  kFloats    // ... with one float per channel, for all lanes
+};
+
+// output = activation(scale (a join b) + shift); `output` may be `a`.
 struct ElementwiseTask {
   Region region;
-  ConstMapView a, b;           // b.data null: none
+  Join join;
+  ConstMapView a, b;           // kFloats: b.data holds floats, side by side
   const float *scale, *shift;  // per channel; null: none
   MapView output;
   const char* mask;  // null or rows of vectors
   int64_t mask_row_stride;
   Activation activation;
+  Line line;
 };
 
-// The same for plain arrays, with a channel per value.
+// The same for plain arrays, with a channel per value: joined by nothing, a sum or a product.
 struct ElementwiseFlatTask {
   int64_t count;
+  Join join;
   const float *a, *b, *scale, *shift;
   float* output;
   Activation activation;
+  Line line;
 };
 
 // Where runs of consecutive floats, one per lane, lie beside the vectors that interleave them:

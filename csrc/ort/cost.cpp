@@ -7,16 +7,19 @@
 namespace sparseprune::ort {
 namespace {
 
-// A map in the middle of a network, and a short text. Of a fully convolutional network only the
-// ratios of sizes matter; an unknown batch is one image, where lanes are hardest to fill.
-constexpr int64_t kUnknownSide = 56, kUnknownTokens = 128;
+// An image, and a short text. Of a fully convolutional network little but the ratios of sizes
+// matters, as long as its last maps do not become too small to fill the lanes; an unknown batch is
+// one image, where lanes are hardest to fill.
+constexpr int64_t kUnknownSide = 224, kUnknownTokens = 128;
 
 // Multiply-adds per cycle at best: of one 512-bit vector, or of two narrower ones.
 double PeakMacs(double lanes) { return std::min(2 * lanes, 16.0); }
 
 // The CPU provider's share of the peak, measured: convolutions of 16 channels and more 0.83 to 1,
-// depthwise 0.2 to 0.38, other groups 0.13, matrix products of many rows 0.85 to 0.98.
-constexpr double kDenseShare = 0.9, kDepthwiseShare = 0.3, kGroupShare = 0.13;
+// other groups 0.13, matrix products of many rows 0.85 to 0.98. Depthwise ones, of taps inside the
+// map alone, which are all it computes: 0.43 to 0.88 on 11 of 12 shapes within chains of them,
+// where maps stay in its blocks (0.31 on a map of 5 MB).
+constexpr double kDenseShare = 0.9, kDepthwiseShare = 0.6, kGroupShare = 0.13;
 // It pads channels to its blocks of 16, but for the input of a first layer.
 constexpr int64_t kDenseBlock = 16;
 // A product of one row is bound by reading its weight: measured 17 GMAC/s at 3.4 GHz from L3.
@@ -27,6 +30,9 @@ constexpr double kCyclesPerWeightRead = 0.2;
 // Fitted by hand, so that a whole ResNet-50, dense and with 80 to 95 % of its weights taken at
 // random, comes out near its measured time. Single layers are further off.
 constexpr double kCyclesPerTap = 1.9, kCyclesPerBlockTap = 1.1, kCyclesPerOutput = 16;
+// Depthwise layers keep so few taps that the rest decides: per vector of outputs, per channel, and
+// per vector of the halo around an input tile. Measured on layers of 3 x 3 and 5 x 5, 90 % zeros.
+constexpr double kDepthwiseOutput = 5, kDepthwiseChannel = 60, kHaloCycles = 2;
 // For one row: gathers, or permutes; weights and their positions are read once. Rough.
 constexpr double kCyclesPerKeptRead = 0.35;
 
@@ -34,8 +40,9 @@ constexpr double kCyclesPerKeptRead = 0.35;
 // that reads and writes each once, and pooling. Clamps join the layer before them on both sides.
 // Sigmoid and hard-swish do so here only.
 constexpr double kPointwiseCycles = 0.4, kPoolCycles = 0.7, kExpCycles = 1.1;
-// Per float: laying a map out for lanes (here), and for blocks of channels (there), or back.
-constexpr double kBorder = 1.2;
+// Per float: laying a map out for lanes (here), and for blocks of channels (there), or back; of
+// rows shorter than a vector, whose values are gathered, measured 1.8 to 3.2.
+constexpr double kBorder = 1.2, kNarrowBorder = 2.4;
 // Scheduling a node of its own: 0.2 us.
 constexpr double kNodeCycles = 700;
 
@@ -68,6 +75,20 @@ int64_t Slide(int64_t extent, const Window& w, int axis) {
   return room < 0 ? 1 : room / w.stride[axis] + 1;
 }
 
+bool IsDepthwise(const Layer& layer) { return layer.groups > 1 && layer.weight.shape[1] == 1; }
+
+// Along an axis, over all windows: the taps that do not lie in the padding.
+double TapsInside(const Window& w, int axis, int64_t input, int64_t output) {
+  double taps = 0;
+  for (int64_t k = 0; k < w.kernel[axis]; ++k) {
+    const int64_t from = w.pad_begin[axis] - k * w.dilation[axis], stride = w.stride[axis];
+    const int64_t first = std::max<int64_t>(CeilDiv(from, stride), 0);
+    const int64_t end = std::min(FloorDiv(input - 1 + from, stride) + 1, output);
+    taps += static_cast<double>(std::max<int64_t>(end - first, 0));
+  }
+  return taps;
+}
+
 }  // namespace
 
 CostModel::CostModel(const SourceGraph& graph, int lanes)
@@ -83,10 +104,16 @@ const Shape& CostModel::SizeOf(int value) {
 
 double CostModel::Floats(int value) { return Product(SizeOf(value)); }
 
-double CostModel::BorderCycles(int value) { return kBorder * Floats(value); }
+double CostModel::BorderCycles(int value) {
+  const Shape& size = SizeOf(value);
+  const bool narrow = size.size() == 4 && size[2] * size[3] > 1 && size[3] < lanes_;
+  return (narrow ? kNarrowBorder : kBorder) * Floats(value);
+}
 
 Shape CostModel::Infer(const Layer& layer) {
   Shape size = SizeOf(layer.inputs[0]);
+  if (layer.op == Op::kMultiply && !layer.alias && Floats(layer.inputs[1]) > Product(size))
+    return SizeOf(layer.inputs[1]);
   if (layer.transpose == Transpose::kFromChannelsLast) return {size[0], size[3], size[1], size[2]};
   if (layer.transpose == Transpose::kToChannelsLast) return {size[0], size[2], size[3], size[1]};
   if (layer.alias) return size;
@@ -125,18 +152,42 @@ Cost CostModel::Estimate(const Layer& layer, double sparsity) {
   return {cycles, (smooth ? floats * kExpCycles : cycles) + kNodeCycles};
 }
 
-// Slots computed per position of a map when one image, or a batch, is spread over the lanes.
-double CostModel::Filling(const Shape& map) const {
+// When one image, or a batch, is spread over the lanes.
+CostModel::Spread CostModel::SpreadOf(const Shape& map) const {
   const int64_t lanes = static_cast<int64_t>(lanes_);
-  double fewest = map[0] >= lanes / 2
-                      ? static_cast<double>(Filled(map[0], lanes)) / static_cast<double>(map[0])
-                      : lanes_;
+  Spread best{lanes_, map[2], map[3]};
+  if (map[0] >= lanes / 2)
+    best.filling = static_cast<double>(Filled(map[0], lanes)) / static_cast<double>(map[0]);
   for (int64_t down = 1; down <= lanes; down *= 2) {
-    const double slots = static_cast<double>(Filled(map[2], down)) *
-                         static_cast<double>(Filled(map[3], lanes / down));
-    fewest = std::min(fewest, slots / (static_cast<double>(map[2]) * static_cast<double>(map[3])));
+    const int64_t rows = CeilDiv(map[2], down), cols = CeilDiv(map[3], lanes / down);
+    const double slots = static_cast<double>(rows) * static_cast<double>(cols) * lanes_;
+    const double filling = slots / (static_cast<double>(map[2]) * static_cast<double>(map[3]));
+    if (filling < best.filling) best = {filling, rows, cols};
   }
-  return fewest;
+  return best;
+}
+
+// Beside the multiply-adds, in cycles of a vector.
+double CostModel::OverheadOf(const Layer& layer, const Shape& map, const Spread& spread) const {
+  const double channels = static_cast<double>(map[1]);
+  const double images = static_cast<double>(map[0]) * static_cast<double>(map[2]) *
+                        static_cast<double>(map[3]) * spread.filling / lanes_;
+  if (!IsDepthwise(layer)) return images * channels * kCyclesPerOutput;
+  const Window& w = layer.window;
+  const double rows = static_cast<double>(spread.rows), cols = static_cast<double>(spread.cols);
+  const double down = static_cast<double>(w.stride[0]), across = static_cast<double>(w.stride[1]);
+  const double halo = ((rows - 1) * down + static_cast<double>(w.Reach(0))) *
+                          ((cols - 1) * across + static_cast<double>(w.Reach(1))) -
+                      rows * down * cols * across;
+  const double each = kDepthwiseChannel + std::max(halo, 0.0) * kHaloCycles;
+  return images * channels * (kDepthwiseOutput + each / (rows * cols));
+}
+
+double CostModel::DenseDepthwise(const Layer& layer, const Shape& map) {
+  const Shape& input = SizeOf(layer.inputs[0]);
+  double taps = static_cast<double>(map[0]) * static_cast<double>(Filled(map[1], kDenseBlock));
+  for (int axis : {0, 1}) taps *= TapsInside(layer.window, axis, input[2 + axis], map[2 + axis]);
+  return taps / (PeakMacs(lanes_) * kDepthwiseShare);
 }
 
 Cost CostModel::EstimateConv(const Layer& layer, double kept) {
@@ -147,18 +198,19 @@ Cost CostModel::EstimateConv(const Layer& layer, double kept) {
       static_cast<double>(map[0]) * static_cast<double>(map[2]) * static_cast<double>(map[3]);
   const double window = static_cast<double>(weight[2] * weight[3]);
   const double macs = positions * Product(weight);
-  const double taps = kept * macs * Filling(map) / lanes_;
-  const double outputs = positions * static_cast<double>(weight[0]) * Filling(map) / lanes_;
+  const Spread spread = SpreadOf(map);
+  const double taps = kept * macs * spread.filling / lanes_;
   const double ours =
-      (taps * TapCycles(kept) + outputs * kCyclesPerOutput) * lanes_ / PeakMacs(lanes_);
+      (taps * TapCycles(kept) + OverheadOf(layer, map, spread)) * lanes_ / PeakMacs(lanes_);
+  if (IsDepthwise(layer)) return {ours, DenseDepthwise(layer, map) + kNodeCycles};
 
-  const bool depthwise = layer.groups > 1 && weight[1] == 1, first = weight[1] < kDenseBlock;
+  const bool first = weight[1] < kDenseBlock;
   const double padded =
       layer.groups > 1
           ? macs
           : positions * window * static_cast<double>(Filled(weight[0], kDenseBlock)) *
                 static_cast<double>(first ? weight[1] : Filled(weight[1], kDenseBlock));
-  const double share = depthwise ? kDepthwiseShare : layer.groups > 1 ? kGroupShare : kDenseShare;
+  const double share = layer.groups > 1 ? kGroupShare : kDenseShare;
   return {ours, padded / (PeakMacs(lanes_) * share) + kNodeCycles};
 }
 

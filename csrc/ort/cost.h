@@ -24,13 +24,21 @@ class CostModel {
   double BorderCycles(int value);
 
  private:
+  // How a map lies in the lanes: slots computed per position, and the tile each lane owns.
+  struct Spread {
+    double filling;
+    int64_t rows, cols;
+  };
+
   // With a stand-in for each extent that is not known.
   const Shape& SizeOf(int value);
   double Floats(int value);
   Shape Infer(const Layer& layer);
   Cost EstimateConv(const Layer& layer, double kept);
   Cost EstimateLinear(const Layer& layer, double kept);
-  double Filling(const Shape& map) const;
+  double DenseDepthwise(const Layer& layer, const Shape& map);
+  Spread SpreadOf(const Shape& map) const;
+  double OverheadOf(const Layer& layer, const Shape& map, const Spread& spread) const;
 
   const SourceGraph& graph_;
   const double lanes_;

@@ -49,6 +49,7 @@ Node MakeNode(const Layer& layer, const std::string& title) {
   node.window = layer.window;
   node.groups = layer.groups;
   node.activation = layer.activation;
+  node.line = layer.line;
   node.count_padding = layer.count_padding;
   node.resize = layer.resize;
   node.size = layer.size;

@@ -48,7 +48,18 @@ const ExtentShape& ShapeTable::Of(int value) {
   return shapes_[value];
 }
 
+int ShapeTable::Multiplied(const Layer& layer) {
+  const ExtentShape a = Of(layer.inputs[0]), b = Of(layer.inputs[1]);
+  const Extent one = ExtentTable::Number(1);
+  const auto is_gate = [&](const ExtentShape& gate, const ExtentShape& of) {
+    return of.size() == 4 && gate == ExtentShape{of[0], of[1], one, one};
+  };
+  if (a == b || is_gate(b, a)) return layer.inputs[0];
+  return is_gate(a, b) ? layer.inputs[1] : kAbsent;
+}
+
 bool ShapeTable::Agree(const Layer& layer) {
+  if (layer.op == Op::kMultiply) return Multiplied(layer) != kAbsent;
   const ExtentShape first = Of(layer.inputs[0]);
   for (int value : layer.inputs) {
     ExtentShape shape = Of(value);
@@ -84,6 +95,8 @@ ExtentShape ShapeTable::Infer(const Layer& layer) {
     case Op::kScale:
     case Op::kSoftmax:
       return shape;
+    case Op::kMultiply:
+      return Of(Multiplied(layer));
     case Op::kConv:
       channels = ExtentTable::Number(layer.outputs());
       [[fallthrough]];

@@ -49,12 +49,14 @@ class ShapeTable {
 
   // Layers must come in topological order.
   void Record(const Layer& layer);
-  // Are the inputs equal in shape but for the axis a concatenation joins? ONNX would broadcast a
-  // sum; the engine adds equal shapes only.
+  // Are the inputs equal in shape but for the axis a concatenation joins, and the maps of one
+  // position that a product multiplies channels by? ONNX would broadcast more; the engine does not.
   bool Agree(const Layer& layer);
 
  private:
   const ExtentShape& Of(int value);
+  // The input of a product whose shape it has; kAbsent where they do not agree.
+  int Multiplied(const Layer& layer);
   Extent JoinedChannels(const Layer& layer);
   ExtentShape Infer(const Layer& layer);
 

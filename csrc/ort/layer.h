@@ -25,6 +25,7 @@ struct Layer {
   Window window;
   int64_t groups = 1;
   Activation activation = Activation::kNone;
+  Line line;
   bool keep_dims = true, count_padding = false;
   Resize resize = Resize::kNearest;
   std::array<int64_t, 2> size{0, 0};

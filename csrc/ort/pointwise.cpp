@@ -1,4 +1,5 @@
-// Nodes that work on each position alone: activations, sums, scales and shifts per channel.
+// Nodes that work on each position alone: activations, sums, products, scales and shifts per
+// channel.
 #include <cfloat>
 #include <cmath>
 
@@ -70,6 +71,15 @@ Layer UnderstandActivation(const NodeView& node) {
                                                        : Activation::kHardSwish);
 }
 
+Layer UnderstandHardSigmoid(const NodeView& node) {
+  node.ExpectData(1, {2, 3, 4});
+  Layer layer = MakeActivation(node, Activation::kHardSigmoid);
+  layer.line = {node.Float("alpha", 0.2f), node.Float("beta", 0.5f)};
+  Require(std::isfinite(layer.line.slope) && std::isfinite(layer.line.offset),
+          "a constant that is not finite");
+  return layer;
+}
+
 Layer UnderstandClip(const NodeView& node) {
   node.ExpectData(1, {2, 3, 4});
   const float low = Limit(node, 1, "min", -FLT_MAX), high = Limit(node, 2, "max", FLT_MAX);
@@ -82,6 +92,13 @@ Layer UnderstandAdd(const NodeView& node) {
   if (node.IsConstant(1)) return UnderstandAffine(node);
   node.ExpectData(2, {2, 3, 4});
   return node.MakeLayer(Op::kAdd, 2);
+}
+
+// Which shapes agree, too.
+Layer UnderstandMul(const NodeView& node) {
+  if (node.IsConstant(1)) return UnderstandAffine(node);
+  node.ExpectData(2, {2, 3, 4});
+  return node.MakeLayer(Op::kMultiply, 2);
 }
 
 // Add, Sub, Mul and Div with a constant on the right.

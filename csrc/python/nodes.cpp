@@ -86,10 +86,12 @@ Choice Named(const char* what, const std::string& name, const char* const (&name
   throw py::value_error(std::string(what) + " must be one of " + known + ", got '" + name + "'");
 }
 
-Node Activate(std::string name, ValueId input, ValueId output, const std::string& kind) {
+Node Activate(std::string name, ValueId input, ValueId output, const std::string& kind,
+              const Line& line = {}) {
   Node node = Simple(Op::kActivation, std::move(name), {input}, output);
-  node.activation =
-      Named<Activation>("kind", kind, {"none", "relu", "relu6", "hard_swish", "sigmoid"});
+  node.activation = Named<Activation>(
+      "kind", kind, {"none", "relu", "relu6", "hard_swish", "sigmoid", "hard_sigmoid", "silu"});
+  node.line = line;
   return node;
 }
 
@@ -138,7 +140,18 @@ void BindNodes(py::module_& m) {
         return Simple(Op::kAdd, std::move(name), {a, b}, output);
       },
       "name"_a, "a"_a, "b"_a, "output"_a);
-  m.def("activation", &Activate, "name"_a, "input"_a, "output"_a, "kind"_a);
+  m.def(
+      "multiply",
+      [](std::string name, ValueId a, ValueId b, ValueId output) {
+        return Simple(Op::kMultiply, std::move(name), {a, b}, output);
+      },
+      "name"_a, "a"_a, "b"_a, "output"_a);
+  m.def(
+      "activation",
+      [](std::string name, ValueId input, ValueId output, const std::string& kind, float slope,
+         float offset) { return Activate(std::move(name), input, output, kind, {slope, offset}); },
+      "name"_a, "input"_a, "output"_a, "kind"_a, py::kw_only(), "slope"_a = Line{}.slope,
+      "offset"_a = Line{}.offset);
   m.def(
       "relu",
       [](std::string name, ValueId input, ValueId output) {

@@ -8,10 +8,10 @@ from sparseprune import _cpu
 
 # As in csrc/engine/graph.h.
 OPS = [
-    *("conv", "linear", "add", "activation", "scale", "max_pool", "average_pool"),
+    *("conv", "linear", "add", "multiply", "activation", "scale", "max_pool", "average_pool"),
     *("global_average_pool", "concat", "resize", "softmax", "flatten"),
 ]
-ACTIVATIONS = ["none", "relu", "relu6", "hard_swish", "sigmoid"]
+ACTIVATIONS = ["none", "relu", "relu6", "hard_swish", "sigmoid", "hard_sigmoid", "silu"]
 RESIZES = ["nearest", "bilinear", "bilinear_corners"]
 
 
@@ -54,7 +54,9 @@ def node_bytes(node):
         node.get("keep_dims", True),
     ]
     none = np.zeros(0, np.float32)
-    return integers(*fields) + floats(weight) + floats(none if bias is None else bias)
+    line = np.float32([node.get("slope", 1 / 6), node.get("offset", 0.5)])
+    parameters = [weight, none if bias is None else bias, line]
+    return integers(*fields) + b"".join(map(floats, parameters))
 
 
 def case_bytes(nodes, outputs, runs):

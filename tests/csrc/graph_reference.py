@@ -113,6 +113,13 @@ def add(_, a, b):
     return made.rounded(1, a.most + b.most)
 
 
+def multiply(_, a, b):
+    """Errors of both multiply what the other is; a map of one position multiplies all of one."""
+    error = np.abs(a.exact) * b.error + b.most * a.error
+    made = Value(a.exact * b.exact, error, a.nan | b.nan)
+    return made.rounded(1, a.most * b.most)
+
+
 def scale(node, x):
     shape = (-1, *[1] * (x.exact.ndim - 2))
     factor = node["weight"].astype(np.float64).reshape(shape)
@@ -122,27 +129,38 @@ def scale(node, x):
 
 
 def activation(node, x):
-    return ACTIVATIONS[node["kind"]](x)
+    return ACTIVATIONS[node["kind"]](node, x)
 
 
-def hard_swish(x):
-    """Its slope is at most 3/2; the gate x / 6 + 1/2 counts where it is not cut off."""
-    gate = np.clip(x.exact / 6 + 0.5, 0, 1)
-    size = np.minimum(x.most / 6 + 0.5, 1.5)
-    return Value(x.exact * gate, 1.5 * x.error, x.nan).rounded(4, x.most * size)
+def hard_sigmoid(node, x):
+    """A rounded factor, a product and a sum; an error beyond the clamps is cut off."""
+    slope, offset = node.get("slope", 1 / 6), node.get("offset", 0.5)
+    made = Value(np.clip(slope * x.exact + offset, 0, 1), abs(slope) * x.error, x.nan)
+    size = np.minimum(abs(slope) * x.most + abs(offset), 1 + 2 * abs(offset))
+    return made.rounded(3, size)
 
 
-def sigmoid(x):
+def hard_swish(node, x):
+    return multiply(None, x, hard_sigmoid(node, x))
+
+
+def silu(_, x):
+    return multiply(None, x, sigmoid(None, x))
+
+
+def sigmoid(_, x):
     exact = 1 / (1 + np.exp(-x.exact))
     made = Value(exact, x.error / 4, x.nan)
     return made.rounded(4, made.most)  # as promised in activation-inl.h
 
 
 ACTIVATIONS = {
-    "relu": lambda x: Value(np.maximum(x.exact, 0), x.error, x.nan),
-    "relu6": lambda x: Value(np.clip(x.exact, 0, 6), x.error, x.nan),
+    "relu": lambda _, x: Value(np.maximum(x.exact, 0), x.error, x.nan),
+    "relu6": lambda _, x: Value(np.clip(x.exact, 0, 6), x.error, x.nan),
     "hard_swish": hard_swish,
     "sigmoid": sigmoid,
+    "hard_sigmoid": hard_sigmoid,
+    "silu": silu,
 }
 
 
@@ -245,6 +263,7 @@ RULES = {
     "conv": conv,
     "linear": linear,
     "add": add,
+    "multiply": multiply,
     "scale": scale,
     "activation": activation,
     "max_pool": max_pool,

@@ -93,6 +93,8 @@ Node ReadNode(Reader& from) {
   node.keep_dims = from.Integer() != 0;
   node.weight = from.Values<float>();
   node.bias = from.Values<float>();
+  const std::vector<float> line = from.Values<float>();
+  node.line = {line[0], line[1]};
   return node;
 }
 

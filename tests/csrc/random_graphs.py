@@ -40,12 +40,12 @@ class Network:
         """One more layer on the last value, or now and then on an earlier one."""
         last = len(self.shapes) - 1
         value = self.draw(last + 1) if self.draw(6) == 0 else last
-        anywhere = [self.sum, self.activation, self.scale, self.concat]
+        anywhere = [self.sum, self.product, self.activation, self.scale, self.concat]
         if len(self.shapes[value]) == 1:
             grow = self.pick([self.linear, self.linear, self.softmax, *anywhere])
         else:
             layers = [self.conv, self.conv, self.conv, self.residual, self.grouped]
-            others = [self.max_pool, self.average_pool, self.global_average, self.resize]
+            others = [self.max_pool, self.average_pool, self.global_average, self.resize, self.gate]
             grow = self.pick([*layers, *others, *anywhere])
         grow(value)
 
@@ -111,6 +111,18 @@ class Network:
         others = [i for i, shape in enumerate(self.shapes) if shape == self.shapes[value]]
         return self.emit("add", [value, self.pick(others)], self.shapes[value])
 
+    def product(self, value):
+        others = [i for i, shape in enumerate(self.shapes) if shape == self.shapes[value]]
+        return self.multiply(value, self.pick(others))
+
+    def gate(self, value):
+        """By one number per channel, of its own means, or by a sigmoid of its own."""
+        made = self.activation(self.global_average(value) if self.draw(2) else value)
+        return self.multiply(value, made)
+
+    def multiply(self, a, b):
+        return self.emit("multiply", [a, b][:: self.pick([1, -1])], self.shapes[a])
+
     def grouped(self, value):
         """Depthwise, or with any number of groups and outputs of each."""
         channels = self.shapes[value][0]
@@ -121,8 +133,9 @@ class Network:
         return self.emit("conv", [value], [outer, *made], groups=groups, **parameters, **window)
 
     def activation(self, value):
-        kind = self.pick(["relu", "relu6", "hard_swish", "sigmoid"])
-        return self.emit("activation", [value], self.shapes[value], kind=kind)
+        kind = self.pick(["relu", "relu6", "hard_swish", "sigmoid", "hard_sigmoid", "silu"])
+        line = {"slope": 0.25, "offset": 0.375} if self.draw(2) else {}
+        return self.emit("activation", [value], self.shapes[value], kind=kind, **line)
 
     def scale(self, value):
         parameters = self.parameters(self.shapes[value][0])

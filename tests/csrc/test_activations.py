@@ -6,7 +6,7 @@ import pytest
 from sparseprune import _cpu
 
 UNIT, TINY = 2.0**-24, 2.0**-149
-KINDS = ["none", "relu", "relu6", "hard_swish", "sigmoid"]
+KINDS = ["none", "relu", "relu6", "hard_swish", "sigmoid", "hard_sigmoid", "silu"]
 ONES = {"pad_begin": (1, 1), "pad_end": (1, 1)}
 
 
@@ -20,24 +20,31 @@ def reference(kind, x):
             "relu6": lambda: np.where(x < 0, 0, np.where(x > 6, 6, x)),
             "hard_swish": lambda: x * np.clip(x / 6 + 0.5, 0, 1),
             "sigmoid": lambda: 1 / (1 + np.exp(-x)),
+            "hard_sigmoid": lambda: np.clip(x / 6 + 0.5, 0, 1),
+            "silu": lambda: x * (1 / (1 + np.exp(-x))),
         }[kind]()
 
 
 def own_error(kind, x):
     """What rounding adds for an exact x: the sigmoid's is stated in activation-inl.h; hard-swish
-    rounds 1/6, a product, a sum and a product of values up to |x| (|x| / 6 + 1/2)."""
+    rounds 1/6, a product, a sum and a product of values up to |x| (|x| / 6 + 1/2), the hard sigmoid
+    all but the last. SiLU rounds a product with a sigmoid once more."""
     x = np.asarray(x, np.float64)
     if kind == "sigmoid":
         return 3 * UNIT * reference(kind, x) + TINY
     if kind == "hard_swish":
         gate = np.minimum(np.abs(x) / 6 + 0.5, 1.5)
         return 5 * UNIT * np.abs(x) * gate + TINY
+    if kind == "hard_sigmoid":
+        return 4 * UNIT * np.minimum(np.abs(x) / 6 + 0.5, 2)
+    if kind == "silu":
+        return 5 * UNIT * np.abs(reference(kind, x)) + (np.abs(x) + 1) * TINY
     return np.zeros_like(x)
 
 
 def slope(kind):
     """The steepest: how far an error of x can move the result."""
-    return {"hard_swish": 1.5, "sigmoid": 0.25}.get(kind, 1)
+    return {"hard_swish": 1.5, "sigmoid": 0.25, "hard_sigmoid": 1 / 6, "silu": 1.1}.get(kind, 1)
 
 
 def whole_range(rng):
@@ -148,3 +155,18 @@ def test_a_value_before_its_activation_is_kept_for_others(isa, kind, engine, rng
     np.testing.assert_array_equal(before, exact)
     check(engine, after, kind, exact, np.zeros_like(exact))
     np.testing.assert_array_equal(total, before + after)
+
+
+@pytest.mark.parametrize("kind", ["hard_sigmoid", "hard_swish"])
+@pytest.mark.parametrize("line", [(0.2, 0.5), (-0.5, 0.25), (0, 2), (3, -1)], ids=str)
+def test_any_line(isa, kind, line, engine, rng):
+    x = engine.floats(rng, 3, 40) * 4
+    slope, offset = line
+    nodes = [_cpu.activation("a", 0, 1, kind, slope=slope, offset=offset)]
+    found = engine.run(nodes, [x], isa=isa)
+    wide = x.astype(np.float64)
+    exact = np.clip(slope * wide + offset, 0, 1)
+    error = engine.gamma(4) * (abs(slope) * np.abs(wide) + abs(offset))
+    if kind == "hard_swish":
+        exact, error = exact * wide, error * np.abs(wide) + engine.gamma(1) * np.abs(wide)
+    engine.assert_within(found, exact, error)

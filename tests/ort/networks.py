@@ -117,8 +117,9 @@ class RandomNetwork:
 
     def step(self):
         source = self.pick(list(self.maps)[-3:])
-        weights = {self.conv: 6, self.activation: 4, self.residual: 4, self.pool: 2}
+        weights = {self.conv: 8, self.activation: 4, self.residual: 4, self.pool: 2}
         weights |= {self.affine: 1, self.concat: 1, self.resize: 1, self.foreign: 2}
+        weights |= {self.gate: 1}
         draw = self.pick([step for step, weight in weights.items() for _ in range(weight)])
         draw(source, self.maps[source])
 
@@ -165,6 +166,7 @@ class RandomNetwork:
     def activation(self, x, shape):
         zero, six = np.float32(0), np.float32(6)
         choices = [("Relu",), ("Relu",), ("Clip", zero), ("Clip", zero, six), ("Sigmoid",)]
+        choices.append(("HardSigmoid",))
         if self.net.opset >= 14:
             choices.append(("HardSwish",))
         op, *limits = self.pick(choices)
@@ -211,6 +213,20 @@ class RandomNetwork:
         else:
             branch = self.pick(others)
         self.maps[self.net.add("Add", branch, x)] = shape
+
+    def gate(self, x, shape):
+        """A product with a gate of its own, of its means, or of another value."""
+        whole = [name for name, other in self.maps.items() if other == shape]
+        source = self.pick([x, x, self.pick(whole), None]) or self.net.add("GlobalAveragePool", x)
+        kind = self.pick(["Sigmoid", "HardSigmoid", "clamp"])
+        if kind == "clamp":
+            three, limits = np.float32(3), [np.float32(0), np.float32(6)]
+            gate = self.net.add("Clip", self.net.add("Add", source, three), *limits)
+        else:
+            slope = {"alpha": float(np.float32(1 / 6))} if kind == "HardSigmoid" else {}
+            gate = self.net.add(kind, source, **slope)
+        y = self.net.add("Mul", *[x, gate][:: self.pick([1, -1])])
+        self.maps[self.net.add("Div", y, np.float32(6)) if kind == "clamp" else y] = shape
 
     def pool(self, x, shape):
         op = self.pick(["MaxPool", "AveragePool"])

@@ -168,3 +168,36 @@ def test_sizes_without_sense_are_estimated_too(extents, networks, claims):
     model = net.serialize(net.add("Flatten", net.add("Conv", x, w)))
     assert claims(model) == (2, 2)
     assert claims(model, min_sparsity=None)[1] == 2
+
+
+def depthwise(net, networks, x, channels, kernel, seed=0):
+    w = networks.sparse(np.random.default_rng(seed), (channels, 1, kernel, kernel), 0.9)
+    return net.add("Conv", x, w, pads=[kernel // 2] * 4, group=channels)
+
+
+@pytest.mark.parametrize("size", [(14, 14), (6, 96), (7, 7)], ids=str)
+def test_a_depthwise_layer_among_others_is_left(size, networks, decisions):
+    """What it saves, if anything, is less than handing its maps over costs."""
+    net = networks.Network()
+    x = net.add("Neg", net.input("x", [1, 120, *size]))
+    x = net.add("Neg", depthwise(net, networks, x, 120, 5))
+    assert claimed(decisions(net.serialize(x))) == []
+
+
+def test_a_depthwise_layer_between_pruned_ones_is_claimed(networks, decisions):
+    net = networks.Network()
+    x = conv(net, networks, net.input("x", [1, 120, 14, 14]), 120, 1, 0.9)
+    x = conv(net, networks, depthwise(net, networks, x, 120, 5), 120, 1, 0.9, seed=1)
+    nodes = decisions(net.serialize(x))
+    assert len(claimed(nodes)) == len(nodes)
+
+
+def test_maps_of_unknown_size_fill_the_lanes_to_the_end(networks, decisions):
+    """As after five strides of two of an image, not of a map a quarter of its size."""
+    net = networks.Network()
+    x = conv(net, networks, net.input("x", [1, 3, "H", "W"]), (3, 64), 3, 0, strides=[2, 2])
+    for seed in range(4):
+        x = depthwise(net, networks, x, 64, 3, seed)
+        x = conv(net, networks, x, 64, 3, 0.9, seed, strides=[2, 2])
+    nodes = decisions(net.serialize(x))
+    assert len(claimed(nodes)) >= len(nodes) - 2  # but for the dense layer in front

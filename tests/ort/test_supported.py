@@ -84,6 +84,8 @@ SUPPORTED = {
     "clip to relu6": ("Clip", [np.float32(0), np.float32(6)], {}, MAP),
     "sigmoid": ("Sigmoid", [], {}, MAP),
     "sigmoid tokens": ("Sigmoid", [], {}, TOKENS),
+    "hard sigmoid": ("HardSigmoid", [], {}, MAP),
+    "hard sigmoid of another line": ("HardSigmoid", [], {"alpha": 0.7, "beta": -0.2}, TOKENS),
     "hard swish": ("HardSwish", [], {}, MAP),
     "hard swish vector": ("HardSwish", [], {}, VECTOR),
     "softmax": ("Softmax", [], {}, VECTOR),

@@ -25,17 +25,17 @@ class Packaged(NamedTuple):
 
 PACKAGED = {
     "text detection": Packaged(
-        RAPIDOCR / "ch_PP-OCRv4_det_infer.onnx", {"x": [1, 3, 160, 224]}, "Sigmoid", 150
+        RAPIDOCR / "ch_PP-OCRv4_det_infer.onnx", {"x": [1, 3, 160, 224]}, "Sigmoid", 300
     ),
     "text recognition": Packaged(
-        RAPIDOCR / "ch_PP-OCRv4_rec_infer.onnx", {"x": [2, 3, 48, 160]}, "Softmax", 130
+        RAPIDOCR / "ch_PP-OCRv4_rec_infer.onnx", {"x": [2, 3, 48, 160]}, "Softmax", 270
     ),
     "text direction": Packaged(
-        RAPIDOCR / "ch_ppocr_mobile_v2.0_cls_infer.onnx", {"x": [3, 3, 48, 192]}, "Softmax", 80
+        RAPIDOCR / "ch_ppocr_mobile_v2.0_cls_infer.onnx", {"x": [3, 3, 48, 192]}, "Softmax", 170
     ),
-    "captcha detection": Packaged(Path("ddddocr/common_det.onnx"), {}, None, 150),
+    "captcha detection": Packaged(Path("ddddocr/common_det.onnx"), {}, None, 255),
     "captcha recognition": Packaged(
-        Path("ddddocr/common.onnx"), {"input1": [1, 1, 64, 160]}, None, 25
+        Path("ddddocr/common.onnx"), {"input1": [1, 1, 64, 160]}, None, 45
     ),
 }
 
