@@ -215,4 +215,4 @@ def _claims(form: Form, session: Any) -> Row:
 def _cost(form: Form, sizes: Mapping[str, Shape], threads: int) -> Row:
     found = memory(form.path, sizes, threads=threads, provider=form.provider)
     cost = {"load_ms": found.load_ms, "first_ms": found.first_ms}
-    return {**cost, "memory_bytes": found.memory_bytes, "file_bytes": form.path.stat().st_size}
+    return {**cost, "memory_bytes": found.memory_bytes, "file_bytes": forms.file_bytes(form.path)}

@@ -84,6 +84,19 @@ def as_deployed(paths: Sequence[Path]) -> Group:
     return Group(files[0].id, files, {})
 
 
+def file_bytes(path: Path) -> int:
+    """Of the file, and of those beside it that hold its weights."""
+    proto = onnx.load(path, load_external_data=False)
+    beside = {
+        entry.value
+        for tensor in proto.graph.initializer
+        if tensor.data_location == onnx.TensorProto.EXTERNAL
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    return sum(file.stat().st_size for file in (path, *(path.parent / name for name in beside)))
+
+
 def named(paths: Sequence[Path]) -> dict[str, Path]:
     """Paths by file name, or by path where two files share a name; each file once."""
     unique = list(dict.fromkeys(paths))

@@ -90,6 +90,16 @@ def test_every_form_of_a_file(network):
         assert (row["load_ms"], row["first_ms"], row["memory_bytes"]) == (1.0, 2.0, 3)
 
 
+def test_weights_beside_a_file_count_as_its_size(network):
+    path = network()
+    whole = path.stat().st_size
+    onnx.save(onnx.load(path), path, save_as_external_data=True, location="w", size_threshold=0)
+    assert path.stat().st_size < 0.1 * whole
+    dense, _, compact, *_ = bench([path], None, QUICK)
+    beside = path.with_name("w").stat().st_size
+    assert dense["file_bytes"] == path.stat().st_size + beside > compact["file_bytes"]
+
+
 def test_files_against_a_baseline_are_timed_as_they_are(network):
     parent, child = network("parent.onnx"), network("child.onnx")
     rows = list(bench([child, child], parent, QUICK))
