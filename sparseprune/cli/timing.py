@@ -18,6 +18,10 @@ _LEGEND = (
     "speed-up: median over pairs with the first line; items/s: at the median;\n"
     "memory (growth of a fresh process) and size of the file in MiB; load in ms"
 )
+_LEGEND_OF_FILES = (
+    "speed-up: median over pairs with the first line; memory (growth of a fresh\n"
+    "process) in MiB; load in ms"
+)
 # A quiet machine repeats a ratio to a few percent.
 _MUCH_NOISE = 0.1
 _BUSY = "the noise is large: other work ran here; measure again on an idle machine"
@@ -90,7 +94,8 @@ def text(rows: list[Row]) -> str:
         timed, key=lambda row: (row["group"], row["batch"], row["threads"])
     ):
         parts.append(_table(list(group), batch, threads))
-    parts += [_LEGEND] if parts else []
+    if timed:
+        parts.append(_LEGEND_OF_FILES if timed[0]["form"] == "file" else _LEGEND)
     parts += [_BUSY] if any(row["noise"] > _MUCH_NOISE for row in timed) else []
     return "\n\n".join([*parts, *(_missing(row) for row in rows if row["kind"] == "missing")])
 

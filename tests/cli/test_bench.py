@@ -77,6 +77,7 @@ def test_files_against_a_baseline(save):
     done = call(child, "--baseline", parent, "--rounds", 2)
     assert "as deployed: batch 1, 1 thread" in done.stdout
     assert child.name in done.stdout
+    assert "items/s" not in done.stdout  # neither a column nor a legend of one
     assert max(map(len, done.stdout.splitlines())) <= 80
     rows = json.loads(call(child, "--baseline", parent, "--rounds", 2, "--json").stdout)
     assert [row["id"] for row in rows] == ["parent.onnx", child.name]
