@@ -81,7 +81,7 @@ def _judge(
     got = candidate.answer(runs)
     if not options.rounds:
         return parity.check(source.answers, got, source.bounds(), images)
-    older = rewrite.for_runtime(source.proto, options.oldest)
+    older = rewrite.plain(rewrite.for_runtime(source.proto, options.oldest))
     if source.translated:
         parity.check(source.answers, _answers(older, stage, runs), source.bounds(), images)
     twin = _answers(rewrite.rounded(older), stage, runs)

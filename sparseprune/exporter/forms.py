@@ -6,6 +6,7 @@ from sparseprune import rewrite
 from sparseprune.errors import GateError
 from sparseprune.exporter import external
 from sparseprune.exporter.options import Options
+from sparseprune.rewrite.functions import DOMAIN
 
 
 def make(proto: onnx.ModelProto, options: Options, name: str) -> onnx.ModelProto:
@@ -16,10 +17,10 @@ def make(proto: onnx.ModelProto, options: Options, name: str) -> onnx.ModelProto
         GateError: the result is not valid, or its inputs or outputs are not the source's.
     """
     result = rewrite.for_runtime(proto, options.oldest)
+    if options.form != "compact" or _other_values(result, options.values):
+        result = rewrite.plain(result)
     if options.form == "compact":
         result = rewrite.compact(result, values=options.values)
-    else:
-        result = rewrite.plain(result)
     if options.form == "slim":
         result = rewrite.slim(result, round_to=options.round_to)
     _check(result, name)
@@ -36,6 +37,14 @@ def signature(proto: onnx.ModelProto) -> list[tuple[str, bytes]]:
     inputs = [port for port in graph.input if port.name not in stored]
     ports = (*inputs, *graph.output)
     return [(port.name, port.type.SerializeToString(deterministic=True)) for port in ports]
+
+
+def _other_values(proto: onnx.ModelProto, values: str) -> bool:
+    """Whether it is compact already, with weights of another type than the one asked for."""
+    asked = onnx.TensorProto.FLOAT16 if values == "float16" else onnx.TensorProto.FLOAT
+    stored = {node.input[1] for node in proto.graph.node if node.domain == DOMAIN}
+    found = (tensor for tensor in proto.graph.initializer if tensor.name in stored)
+    return any(tensor.data_type != asked for tensor in found)
 
 
 def _check(proto: onnx.ModelProto, name: str) -> None:

@@ -168,6 +168,17 @@ def test_compact_files_become_plain_and_slim_again(picture, tmp_path):
     assert onnx.load(again).graph == onnx.load(compact).graph
 
 
+@pytest.mark.parametrize(("first", "second"), [("float32", "float16"), ("float16", "float32")])
+def test_a_compact_file_gets_the_values_asked_for(picture, tmp_path, first, second):
+    source, out = tmp_path / "source.onnx", tmp_path / "out.onnx"
+    exporter.export(picture, source, form="compact", values=first, tune=0)
+    record = exporter.export(source, out, form="compact", values=second, tune=0)
+    stored = [t for t in onnx.load(out).graph.initializer if t.name.endswith(".values")]
+    expected = FLOAT if second == "float32" else TensorProto.FLOAT16
+    assert {tensor.data_type for tensor in stored} == {expected}
+    assert ("rounding" in record) == (second == "float16")
+
+
 def quantized(tmp_path):
     nodes = [
         helper.make_node("QuantizeLinear", ["x", "s", "z"], ["q"]),
