@@ -1,6 +1,5 @@
 """The command line: parse, call, show. Nothing imports it."""
 
-import signal
 import sys
 
 
@@ -15,6 +14,7 @@ def main() -> None:
             f"sparseprune: the command line needs {error.name}, which is not installed; "
             "run: pip install 'sparseprune[all]'"
         )
-    # A terminated run ends as an interrupted one does, and so do its workers.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    from sparseprune.cli import signals
+
+    signals.install()
     app()

@@ -175,9 +175,16 @@ def _values(group: _Group, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
     """The kept values with the layer's factor in them, as they will be stored.
 
     Raises:
-        InputError: a finite one is beyond the type's largest.
+        InputError: a finite one is beyond the type's largest, or all are below its smallest normal
+            number, where digits get lost.
     """
     values = group.weight.values * np.float32(group.layers[0].factor)
+    largest, smallest = np.abs(values).max(initial=0), np.finfo(dtype).tiny
+    if 0 < largest < smallest:
+        raise InputError(
+            f"weight {group.name!r}: expected values float16 can hold, from {smallest:.2g}, got at "
+            f"most {largest:.3g}; store float32 values"
+        )
     with np.errstate(over="ignore"):
         stored = values.astype(dtype)
     if np.isinf(stored).sum() > np.isinf(values).sum():

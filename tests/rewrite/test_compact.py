@@ -335,5 +335,8 @@ def test_values_beyond_float16_are_refused():
         InputError, match=r"weight 'w': expected values float16 can hold, up to 65504, got 1e\+06"
     ):
         rewrite.compact(proto, values="float16")
+    tiny = model([gemm()], [3, 60], [3, 60], {"w": pruned(60, 60) * np.float32(1e-9)})
+    with pytest.raises(InputError, match=r"expected values float16 can hold, from 6.1e-05, got at"):
+        rewrite.compact(tiny, values="float16")
     with pytest.raises(InputError, match="expected values 'float32' or 'float16', got 'int8'"):
         rewrite.compact(proto, values="int8")
