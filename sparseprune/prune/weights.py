@@ -1,82 +1,85 @@
-"""WT: keep the weights of largest magnitude, one threshold for the whole network."""
+"""Removing single weights, or blocks of them: the largest scores stay, as many as may."""
 
+from collections.abc import Callable
 from fractions import Fraction
-
-import torch
 
 from sparseprune.errors import InputError
 from sparseprune.formats.mask import Masks
-from sparseprune.prune.accounting import Parameters
+from sparseprune.prune.accounting import Parameters, count, masked
+from sparseprune.prune.pruned import Pruned
+from sparseprune.prune.ranking import Choice
+from sparseprune.prune.scores import Score
 from sparseprune.prune.task import Task
+from sparseprune.prune.unread import without_dead
 
 
-def prune(parameters: Parameters, task: Task) -> Masks:
-    """Masks that keep the largest magnitudes among the allowed layers' weights (section 2.2).
+def prune(score: Score, parameters: Parameters, task: Task) -> Pruned:
+    """Masks that keep the largest scores among the allowed layers' weights (section 2.2).
 
-    The budget is exact: ``int((1 - target) * dense)`` of the unit, less what the other layers,
-    biases and BatchNorm use of it. Equal magnitudes are kept from the first layer, first entry on.
-    Weights that are zero already stay pruned, so masks only shrink from step to step.
+    The budget is ``int((1 - target) * dense)`` of the unit, less what the other layers, biases and
+    BatchNorm use of it. What has no effect any more is removed too (step 3), and more weights are
+    kept in its place (step 4): as many as the budget allows. Equal scores are kept from the first
+    layer, first entry on. Weights that are zero already stay pruned, so masks only shrink from
+    step to step.
 
-    The study goes on to zero parameters whose gradient has vanished (section 2.2, step 3) and
-    corrects the budget for them. That is left out here: what remains of a filter without weights
-    is its bias and BatchNorm, a thousandth of the parameters, and counts stay exact.
+    With blocks, a block's score is the mean over its weights that are left. With N:M, what the
+    pattern does not allow goes, whatever the target; more goes where the target asks for it.
 
     Raises:
         InputError: the unit is "channels", or what may not be pruned uses up the budget.
     """
     if task.unit == "channels":
         raise InputError(
-            "WT removes single weights: expected the unit params, weights or flops, got channels; "
-            "take FT to remove channels"
+            "the method removes single weights: expected the unit params, weights or flops, got "
+            "channels; take FT to remove channels"
         )
-    layers = [layer for layer in task.graph.layers if layer.name in task.allowed]
-    weights = [parameters[f"{layer.name}.weight"].detach() for layer in layers]
-    scores = torch.cat([weight.abs().flatten() for weight in weights])
-    costs = torch.cat(
-        [
-            torch.full((weight.numel(),), layer.positions if task.unit == "flops" else 1)
-            for weight, layer in zip(weights, layers, strict=True)
-        ]
-    ).to(scores.device)
-    budget = _budget(task, spent=int(costs[scores != 0].sum()))
-    kept = largest(scores, costs, budget).cpu()
-    parts = torch.split(kept, [weight.numel() for weight in weights])
-    return {
-        f"{layer.name}.weight": part.reshape(weight.shape).clone()
-        for layer, weight, part in zip(layers, weights, parts, strict=True)
-    }
+    room = _budget(task, spent=_spent(parameters, task))
+    choice = Choice(parameters, score(parameters, task), task)
+
+    def attempt(budget: int) -> tuple[Masks, int]:
+        masks = without_dead(parameters, task.graph, choice.masks(budget), task.allowed)
+        left: int = getattr(count(masked(parameters, masks), task.graph), task.unit)
+        return masks, left
+
+    return Pruned(_fullest(attempt, room, choice.cost, _total(task)))
 
 
-def largest(scores: torch.Tensor, costs: torch.Tensor, budget: int) -> torch.Tensor:
-    """Which entries to keep: the largest non-zero scores, as many as ``budget`` pays for.
-
-    Entries are taken in falling order of score (the first of equals first) up to the one whose
-    cost no longer fits; none after it is taken, so kept scores are never below dropped ones.
-
-    Args:
-        scores: [n], at least 0.
-        costs: int64 [n], positive.
-        budget: what the kept entries may cost together.
-
-    Returns:
-        bool [n].
-    """
-    order = scores.argsort(descending=True, stable=True)
-    order = order[: int(scores.count_nonzero())]
-    paid = order[costs[order].cumsum(0) <= budget]
-    kept = torch.zeros_like(scores, dtype=torch.bool)
-    kept[paid] = True
-    return kept
+def _fullest(attempt: Callable[[int], tuple[Masks, int]], low: int, high: int, total: int) -> Masks:
+    """The masks that leave the most, at most ``total``: ``low`` does, ``high`` may be too much."""
+    best, left = attempt(low)
+    while left < total and high - low > 1:
+        middle = (low + high) // 2
+        masks, now = attempt(middle)
+        if now <= total:
+            low, best, left = middle, masks, now
+        else:
+            high = middle
+    return best
 
 
-def _budget(task: Task, spent: int) -> int:
-    """What the allowed weights, which now cost ``spent``, may cost afterwards.
+def _spent(parameters: Parameters, task: Task) -> int:
+    """What the allowed layers' weights cost now."""
+    flops = task.unit == "flops"
+    return sum(
+        int(weight.count_nonzero()) * (layer.positions if flops else 1)
+        for layer, weight in task.weights(parameters)
+    )
+
+
+def _total(task: Task) -> int:
+    """What may be left of the unit.
 
     The share kept is computed exactly from the decimals given: in floating point 1 - 0.9 is less
     than 0.1, and int(0.09999999999999998 * 1000) is 99.
     """
     dense: int = getattr(task.dense, task.unit)
-    total = int((1 - Fraction(str(task.target))) * dense)
+    return int((1 - Fraction(str(task.target))) * dense)
+
+
+def _budget(task: Task, spent: int) -> int:
+    """What the allowed weights, which now cost ``spent``, may cost afterwards."""
+    dense: int = getattr(task.dense, task.unit)
+    total = _total(task)
     fixed: int = getattr(task.now, task.unit) - spent
     if total <= fixed:
         highest = 1 - (fixed + 1) / dense
