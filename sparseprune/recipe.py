@@ -16,6 +16,7 @@ from sparseprune.errors import InputError
 
 Ratio = Annotated[float, Field(gt=0, lt=1)]
 Unit = Literal["params", "weights", "channels", "flops"]
+Method = Literal["WT", "SiPP", "SiPPRand", "SiPPHybrid", "SNIP", "Taylor", "LAMP", "Random", "FT"]
 
 
 class Section(BaseModel):
@@ -68,7 +69,7 @@ class Prune(Section):
     same fraction of each layer; alone ("1x1"), in blocks of outputs x inputs ("4x1") or N:M.
     """
 
-    method: Literal["WT", "SiPP", "SNIP", "Taylor", "LAMP", "Random", "FT"]
+    method: Method
     ratios: list[Ratio] = Field(min_length=1)
     unit: Unit = "params"
     coupling: Literal["group", "independent"] = "group"

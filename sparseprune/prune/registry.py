@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from sparseprune.prune import filters, scores, weights
+from sparseprune.prune import filters, sampled, scores, weights
 from sparseprune.prune.accounting import Parameters
 from sparseprune.prune.pruned import Pruned
 from sparseprune.prune.task import Task
@@ -38,6 +38,18 @@ def _by(score: scores.Score, needs: Needs, words: str) -> Method:
 METHODS: dict[str, Method] = {
     "WT": _by(scores.magnitude, "nothing", "single weights, by magnitude"),
     "SiPP": _by(scores.sipp, "inputs", "single weights, by relative contribution"),
+    "SiPPRand": Method(
+        "weights",
+        "inputs",
+        partial(sampled.prune, hybrid=False),
+        "single weights, drawn by relative contribution",
+    ),
+    "SiPPHybrid": Method(
+        "weights",
+        "inputs",
+        partial(sampled.prune, hybrid=True),
+        "single weights, drawn or kept by relative contribution",
+    ),
     "SNIP": _by(scores.snip, "labels", "single weights, by connection sensitivity"),
     "Taylor": _by(scores.taylor, "labels", "single weights, by first-order Taylor expansion"),
     "LAMP": _by(scores.lamp, "nothing", "single weights, by layer-adaptive magnitude"),
