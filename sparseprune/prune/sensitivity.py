@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn import functional
 
+from sparseprune import _cpu
 from sparseprune.graph import Layer
 from sparseprune.prune.observe import Evidence
 
@@ -57,11 +60,19 @@ def mean(weight: torch.Tensor, inputs: torch.Tensor, inverse: torch.Tensor) -> t
 
 
 def maximum(weight: torch.Tensor, inputs: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
-    """Randomised SiPP and PFP: the largest over patches."""
-    largest = torch.zeros_like(weight)
-    for unit, factors in enumerate(inverse):
-        torch.amax(inputs * factors, dim=1, out=largest[unit])
-    return weight * largest
+    """Randomised SiPP and PFP: the largest over patches.
+
+    A product of matrices whose terms are compared and not summed; no library has it, so it runs on
+    a kernel of ours, on the CPU.
+    """
+    largest = np.zeros(tuple(weight.shape), np.float32)
+    _cpu.largest_product(_rows(inverse.T), _rows(inputs.T), largest)
+    return weight * torch.from_numpy(largest).to(weight.device)
+
+
+def _rows(matrix: torch.Tensor) -> npt.NDArray[np.float32]:
+    rows: npt.NDArray[np.float32] = matrix.float().cpu().contiguous().numpy()
+    return rows
 
 
 def patches(module: nn.Module, read: torch.Tensor) -> torch.Tensor:
