@@ -6,25 +6,29 @@ from pybind11.setup_helpers import ParallelCompile, Pybind11Extension, build_ext
 from setuptools import find_packages, setup
 
 ENGINE = [*Path("csrc/engine").glob("*.cpp"), *Path("csrc/kernels").glob("*.cpp")]
-HEADERS = sorted(map(str, Path("csrc").rglob("*.h")))
+# What everything is made anew for: headers, and the lists of what is visible.
+SHARED = sorted(str(path) for kind in ("*.h", "*.lds") for path in Path("csrc").rglob(kind))
 LIBRARY = "sparseprune.libsparseprune_ort"
 
 
 def stale(obj, src):
-    """Recompile when the source or any header is newer than the object."""
-    return Path(obj).stat().st_mtime < max(Path(f).stat().st_mtime for f in [src, *HEADERS])
+    """Recompile when the source or anything shared is newer than the object."""
+    return Path(obj).stat().st_mtime < max(Path(f).stat().st_mtime for f in [src, *SHARED])
 
 
 def extension(name, room, link_args=()):
-    """Engine and kernels plus one room of csrc; equal flags, so objects are compiled once."""
+    """Engine and kernels plus one room of csrc; equal flags, so objects are compiled once.
+
+    Only the entry points are visible: the host process may hold another C++ library.
+    """
     return Pybind11Extension(
         name,
         sorted(map(str, [*ENGINE, *Path("csrc", room).glob("*.cpp")])),
         include_dirs=["csrc"],
-        depends=HEADERS,
+        depends=SHARED,
         cxx_std=17,
         extra_compile_args=["-O3", "-Wall", "-Wextra", "-fno-math-errno"],
-        extra_link_args=list(link_args),
+        extra_link_args=[f"-Wl,--version-script=csrc/{room}/exports.lds", *link_args],
     )
 
 
@@ -45,12 +49,7 @@ setup(
     cmdclass={"build_ext": BuildExt},
     ext_modules=[
         extension("sparseprune._cpu", "python"),
-        # Only the two C entry points are visible, and the C++ library is linked in: the host
-        # process may hold another one.
-        extension(
-            LIBRARY,
-            "ort",
-            ["-static-libstdc++", "-static-libgcc", "-Wl,--version-script=csrc/ort/exports.lds"],
-        ),
+        # With the C++ library linked in: hosts need not have one.
+        extension(LIBRARY, "ort", ["-static-libstdc++", "-static-libgcc"]),
     ],
 )

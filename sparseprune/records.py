@@ -21,8 +21,14 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
 ``recommendation`` method, runner, distributions, ratio, id (both null when no ratio holds
                 everywhere)
 ``excess_error`` id, method, ratio, runner, value (difference in excess error, paper 1.7)
-``latency``     id, baseline, provider, threads, batch, median_us, p10_us, p90_us, speedup,
-                speedup_low, speedup_high, noise, file_bytes, load_ms, memory_bytes
+``latency``     id, baseline, provider, threads, batch, calls, median_us, p10_us, p90_us, p99_us
+                (null below a hundred calls), speedup, speedup_low, speedup_high, noise,
+                file_bytes, load_ms, memory_bytes; of ``sparseprune bench`` also group (its table),
+                form (dense, sparse, compact, slim, or file: as deployed), model, digest (of its
+                file), claimed, inputs {name: shape}, items_per_s, difference (from the dense
+                answers, relative), first_ms
+``missing``     group, reason; form, or threads and batch: what ``bench`` could not measure
+``machine``     machine, versions: where the rows of a file were measured
 """
 
 import json

@@ -24,9 +24,11 @@ ALLOWED = {
     "prune": {"_cpu", "errors", "formats", "graph", "recipe"},
     "convert": {"errors", "formats", "graph", "models"},
     "runtime": {"errors", "formats", "models", "onnxruntime"},
-    "exporter": {*BASE, "convert", "formats", "onnxruntime", "runtime"},
+    "rewrite": BASE,
+    "exporter": {*BASE, "convert", "formats", "models", "onnxruntime", "rewrite", "runtime"},
+    "inspector": {"errors", "rewrite", "runtime"},
     "evaluate": {"errors", "records", "runtime"},
-    "measure": {"errors", "recipe", "records", "runtime"},
+    "measure": {*BASE, "onnxruntime", "recipe", "records", "rewrite", "runtime"},
     "report": {"files", "records"},
     "pipeline": {
         *BASE,

@@ -8,8 +8,9 @@
 namespace sparseprune {
 
 // Vectors a task should have to be worth handing to another thread: a hand-over costs about half a
-// microsecond, a vector from L2 to L2 about a nanosecond.
-constexpr int64_t kTaskVectors = 4096;
+// microsecond, a vector from L2 to L2 about a nanosecond. ResNet-50 on two threads: 1.76 times one
+// with 4096, 1.82 with this and 1.78 with 512.
+constexpr int64_t kTaskVectors = 1024;
 
 // A view of the channels from `first` on.
 template <typename View>

@@ -3,16 +3,16 @@
 #include <time.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <numeric>
 #include <random>
+#include <utility>
 
 #include "engine/shapes.h"
 
 namespace sparseprune {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // Shared machines change between a quiet and a busy state that last seconds each; in the busy one
 // code that loads much loses 14 to 28 %, code that computes much loses nothing. A pair is steady
@@ -39,7 +39,8 @@ double Now() {
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
 #else
-  return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+  const auto now = std::chrono::steady_clock::now();
+  return std::chrono::duration<double>(now.time_since_epoch()).count();
 #endif
 }
 
@@ -53,29 +54,6 @@ std::vector<float> Normal(int64_t count, std::mt19937& generator) {
 // Floats of `images` images of a value.
 int64_t Floats(const Shape& shape, int64_t images) {
   return ElementCount(Shape(shape.begin() + 1, shape.end())) * images;
-}
-
-// One challenger between two champions.
-struct Pair {
-  double unrest;               // how far the champions lie apart
-  std::vector<double> ratios;  // challenger's time by champion's, of each group
-};
-
-bool IsFaster(const std::vector<Pair>& pairs, size_t group) {
-  std::vector<double> ratios;
-  for (const Pair& pair : pairs) ratios.push_back(pair.ratios[group]);
-  std::sort(ratios.begin(), ratios.end());
-  return ratios[ratios.size() / 2] < 1 - kGain && ratios[3 * ratios.size() / 4] < 1;
-}
-
-std::vector<bool> Verdict(std::vector<Pair> pairs, size_t groups) {
-  std::vector<bool> faster(groups, false);
-  if (pairs.size() < kFewestPairs) return faster;
-  std::sort(pairs.begin(), pairs.end(),
-            [](const Pair& a, const Pair& b) { return a.unrest < b.unrest; });
-  if (pairs.size() > kPairs) pairs.erase(pairs.begin() + kPairs, pairs.end());
-  for (size_t g = 0; g < groups; ++g) faster[g] = IsFaster(pairs, g);
-  return faster;
 }
 
 }  // namespace
@@ -94,37 +72,58 @@ Contest::Contest(const Graph& graph, const std::vector<Shape>& shapes, const Mod
 double Contest::Seconds(const Plan& plan) {
   workspace_ = plan.Borrow(1);
   repeats_ = 1;
-  Time(plan, {});  // the first touches memory
-  const double pass = Time(plan, {}).total;
+  Time(plan);  // the first touches memory
+  const double pass = Time(plan).total;
   repeats_ = static_cast<int>(std::clamp(std::ceil(kSampleSeconds / (pass + kTick)), 1.0,
                                          static_cast<double>(kMostRepeats)));
   return (2 * kPairs + 1) * repeats_ * pass;
 }
 
-std::vector<bool> Contest::Faster(const Plan& champion, const Plan& challenger,
-                                  const std::vector<Group>& groups, Clock::time_point deadline) {
-  std::vector<Pair> pairs;
-  size_t steady = 0;
-  Sample before = Time(champion, groups);
-  while (steady < kPairs && pairs.size() < kMostPairs && Clock::now() < deadline) {
-    const Sample between = Time(challenger, groups), after = Time(champion, groups);
-    const double least = std::min(before.total, after.total) + kTick;
-    Pair pair{std::abs(after.total - before.total) / least, {}};
-    for (size_t g = 0; g < groups.size(); ++g)
-      pair.ratios.push_back((between.groups[g] + kTick) /
-                            ((before.groups[g] + after.groups[g]) / 2 + kTick));
-    if (pair.unrest <= kSteady) ++steady;
-    pairs.push_back(std::move(pair));
-    before = after;
-  }
-  return Verdict(std::move(pairs), groups.size());
+void Contest::Begin(std::vector<Group> groups) {
+  groups_ = std::move(groups);
+  pairs_.clear();
+  steady_ = 0;
+  Pause();
 }
 
-Contest::Sample Contest::Time(const Plan& plan, const std::vector<Group>& groups) {
+bool Contest::Continue(const Plan& champion, const Plan& challenger) {
+  const Sample before = before_ ? std::move(*before_) : Time(champion);
+  const Sample between = Time(challenger);
+  before_ = Time(champion);
+  const Sample& after = *before_;
+  const double least = std::min(before.total, after.total) + kTick;
+  Pair pair{std::abs(after.total - before.total) / least, {}};
+  for (size_t g = 0; g < groups_.size(); ++g)
+    pair.ratios.push_back((between.groups[g] + kTick) /
+                          ((before.groups[g] + after.groups[g]) / 2 + kTick));
+  if (pair.unrest <= kSteady) ++steady_;
+  pairs_.push_back(std::move(pair));
+  return steady_ < kPairs && pairs_.size() < kMostPairs;
+}
+
+std::vector<bool> Contest::Faster() const {
+  std::vector<bool> faster(groups_.size(), false);
+  if (pairs_.size() < kFewestPairs) return faster;
+  std::vector<Pair> pairs = pairs_;
+  std::sort(pairs.begin(), pairs.end(),
+            [](const Pair& a, const Pair& b) { return a.unrest < b.unrest; });
+  if (pairs.size() > kPairs) pairs.erase(pairs.begin() + kPairs, pairs.end());
+  for (size_t g = 0; g < groups_.size(); ++g) faster[g] = IsFaster(pairs, g);
+  return faster;
+}
+
+bool Contest::IsFaster(const std::vector<Pair>& pairs, size_t group) {
+  std::vector<double> ratios;
+  for (const Pair& pair : pairs) ratios.push_back(pair.ratios[group]);
+  std::sort(ratios.begin(), ratios.end());
+  return ratios[ratios.size() / 2] < 1 - kGain && ratios[3 * ratios.size() / 4] < 1;
+}
+
+Contest::Sample Contest::Time(const Plan& plan) {
   seconds_.assign(plan.operations().size(), 0);
   for (int i = 0; i < repeats_; ++i) Run(plan);
   Sample sample{{}, std::accumulate(seconds_.begin(), seconds_.end(), 0.0)};
-  for (const Group& group : groups) {
+  for (const Group& group : groups_) {
     double seconds = 0;
     for (size_t operation : group) seconds += seconds_[operation];
     sample.groups.push_back(seconds);

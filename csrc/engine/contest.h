@@ -2,8 +2,8 @@
 // timed where it will run: between its neighbours, with the caches as they leave them.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "engine/plan.h"
@@ -18,22 +18,33 @@ class Contest {
   // `shapes` and `mode` as for the plans that will race. Throws std::bad_alloc.
   Contest(const Graph& graph, const std::vector<Shape>& shapes, const Mode& mode, int64_t lanes);
 
-  // What a call of Faster takes, as far as one run of `plan` tells.
+  // What a race takes, as far as one run of `plan` tells.
   double Seconds(const Plan& plan);
 
-  // For each group whether `challenger` is faster than `champion`, beyond what noise explains.
-  // Nothing is, where `deadline` does not leave the time to tell. The plans have equal structure.
-  std::vector<bool> Faster(const Plan& champion, const Plan& challenger,
-                           const std::vector<Group>& groups,
-                           std::chrono::steady_clock::time_point deadline);
+  // A new race, of the operations of each group.
+  void Begin(std::vector<Group> groups);
+  // One more pair of runs. False once there are enough. The plans have equal structure and are the
+  // same for all pairs of a race.
+  bool Continue(const Plan& champion, const Plan& challenger);
+  // Others have run since the last pair, so the champion's time then says nothing of the next one.
+  void Pause() { before_.reset(); }
+  // For each group whether the challenger is faster, beyond what noise explains. Nothing is, where
+  // the race ended before there were enough pairs to tell.
+  std::vector<bool> Faster() const;
 
  private:
   struct Sample {
     std::vector<double> groups;
     double total;
   };
+  // One challenger between two champions.
+  struct Pair {
+    double unrest;               // how far the champions lie apart
+    std::vector<double> ratios;  // challenger's time by champion's, of each group
+  };
 
-  Sample Time(const Plan& plan, const std::vector<Group>& groups);
+  static bool IsFaster(const std::vector<Pair>& pairs, size_t group);
+  Sample Time(const Plan& plan);
   // One pass; adds the seconds of each operation to seconds_.
   void Run(const Plan& plan);
 
@@ -44,6 +55,10 @@ class Contest {
   WorkspacePtr workspace_;  // shared, so that both sides' buffers lie at the same addresses
   int repeats_ = 1;
   std::vector<double> seconds_;
+  std::vector<Group> groups_;
+  std::vector<Pair> pairs_;
+  size_t steady_ = 0;             // of the pairs
+  std::optional<Sample> before_;  // the champion, just now
 };
 
 }  // namespace sparseprune

@@ -4,6 +4,7 @@
 #include "engine/geometry.h"
 #include "engine/operation.h"
 #include "engine/pack.h"
+#include "engine/sliced_rows.h"
 #include "engine/tuning.h"
 
 namespace sparseprune {
@@ -31,8 +32,9 @@ struct ConvPlaces {
 OperationPtr MakeConv(const KernelTable& kernels, const Tuning& tuning, const Step& step,
                       const ConvPlaces& places);
 
-// kLinear for one image.
-OperationPtr MakeGemv(const KernelTable& kernels, const Step& step, Source from, int buffer);
+// kLinear, or kConv unrolled, for one image.
+OperationPtr MakeGemv(const KernelTable& kernels, const Step& step, const VectorLayer& layer,
+                      Source from, int buffer);
 
 // What a layer without bias adds.
 std::vector<float> BiasOf(const Node& node);
@@ -40,7 +42,7 @@ std::vector<float> BiasOf(const Node& node);
 WeightMatrix MatrixOf(const Node& node);
 
 // Multiply-adds a task should have to be worth handing to another thread (a hand-over costs about
-// 0.5 us, 100 000 of them at least 2 us).
-constexpr int64_t kTaskWork = 100'000;
+// 0.5 us, 40 000 of them at least 0.8 us).
+constexpr int64_t kTaskWork = 40'000;
 
 }  // namespace sparseprune

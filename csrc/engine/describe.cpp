@@ -1,6 +1,7 @@
 #include "engine/describe.h"
 
 #include <algorithm>
+#include <map>
 
 #include "engine/arithmetic.h"
 #include "engine/plan.h"
@@ -95,7 +96,7 @@ void AddWeights(const Node& node, LayerReport& report) {
 }
 
 // What a layer for one vector reads of its weights, each of them once: values and offsets.
-double WeightBytes(const Node& node) { return 6 * static_cast<double>(node.weight.kept()); }
+double WeightBytes(const Operation& layer) { return 6 * static_cast<double>(layer.work()); }
 
 }  // namespace
 
@@ -105,10 +106,9 @@ std::vector<LayerReport> Describe(const Graph& graph, const std::vector<Shape>& 
   const BatchPlan batch = PlanBatch(graph, shapes, BatchOf(inputs), kernels.lanes);
   const Mode mode = batch.many_images > batch.single_images ? batch.many : Mode{};
   const Plan plan(graph, shapes, mode, kernels, tuning);
-  std::vector<const ConvShape*> tiled;  // of convolutions, and linear layers with images in lanes
+  std::map<const Node*, const Operation*> layers;
   for (const OperationPtr& operation : plan.operations())
-    if (operation->conv_shape() != nullptr) tiled.push_back(operation->conv_shape());
-  size_t next = 0;
+    if (operation->layer() != nullptr) layers[operation->layer()] = operation.get();
   std::vector<LayerReport> reports;
   for (const Step& step : FuseSteps(graph)) {
     reports.emplace_back();
@@ -119,10 +119,11 @@ std::vector<LayerReport> Describe(const Graph& graph, const std::vector<Shape>& 
     report.images = mode.Images(kernels.lanes);
     if (step.op != Op::kConv && step.op != Op::kLinear) continue;
     AddWeights(*step.node, report);
-    if (step.op == Op::kConv || mode.images_in_lanes)
-      AddTiles(*tiled[next++], kernels, tuning, report);
+    const Operation& layer = *layers.at(step.node);
+    if (layer.conv_shape() != nullptr)
+      AddTiles(*layer.conv_shape(), kernels, tuning, report);
     else
-      report.bounds = {{"L3", WeightBytes(*step.node) / kL3Bytes}};
+      report.bounds = {{"L3", WeightBytes(layer) / kL3Bytes}};
   }
   return reports;
 }

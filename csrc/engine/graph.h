@@ -77,6 +77,8 @@ struct Node {
   Resize resize = Resize::kNearest;
   std::array<int64_t, 2> size{0, 0};  // kResize: output height and width
   bool keep_dims = true;              // kGlobalAveragePool: N x C x 1 x 1 if true, else N x C
+  // The first input's shape as far as this node was made for it: -1 is any extent; empty, any rank.
+  Shape expected;
 };
 
 struct Graph {

@@ -42,7 +42,9 @@ class Operation {
   }
   // Multiply-adds of one pass, as far as they matter.
   virtual int64_t work() const { return 0; }
-  // What its tiles were chosen for; null for all but convolutions.
+  // The layer it runs; null where it has no weights.
+  virtual const Node* layer() const { return nullptr; }
+  // What its tiles were chosen for; null where it has none.
   virtual const ConvShape* conv_shape() const { return nullptr; }
 };
 using OperationPtr = std::unique_ptr<Operation>;

@@ -39,7 +39,18 @@ int64_t BatchOf(const std::vector<Shape>& inputs) {
 void PlanCache::SetTuning(Tuning tuning) {
   auto next = std::make_shared<const Tuning>(std::move(tuning));
   const std::lock_guard<std::mutex> lock(mutex_);
-  tuning_ = std::move(next);
+  Replace(std::move(next));
+}
+
+void PlanCache::AddTuning(const Tuning& found) {
+  auto next = std::make_shared<Tuning>(found);
+  const std::lock_guard<std::mutex> lock(mutex_);
+  next->insert(tuning_->begin(), tuning_->end());
+  if (*next != *tuning_) Replace(std::move(next));
+}
+
+void PlanCache::Replace(std::shared_ptr<const Tuning> tuning) {
+  tuning_ = std::move(tuning);
   prepared_.clear();
   plans_.clear();
 }

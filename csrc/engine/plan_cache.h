@@ -32,6 +32,8 @@ class PlanCache {
 
   // Drops what is cached, and plans with `tuning` from now on.
   void SetTuning(Tuning tuning);
+  // The same with entries that go before those it has. Drops nothing where they change nothing.
+  void AddTuning(const Tuning& found);
   Tuning tuning() const;
 
  private:
@@ -51,6 +53,7 @@ class PlanCache {
                    const std::vector<Shape>& shapes, const Mode& mode);
 
   // With the mutex held:
+  void Replace(std::shared_ptr<const Tuning> tuning);
   PlanPtr KnownPlan(const std::vector<Shape>& images, const Mode& mode);  // null: none
   void DropOldestPlan();
   void Touch(const PlanPtr& plan);        // it is used: not the next to go

@@ -1,28 +1,19 @@
 #include "engine/program.h"
 
-#include <algorithm>
-#include <mutex>
 #include <utility>
 
 #include "engine/isa.h"
 #include "engine/passes.h"
 #include "engine/plan_cache.h"
 #include "engine/shapes.h"
-#include "engine/tuner.h"
+#include "engine/tuning_run.h"
 #include "kernels/table.h"
 
 namespace sparseprune {
-namespace {
-
-constexpr double kMostSeconds = 3600;
-
-}  // namespace
-
 struct Program::State {
   Graph graph;
   const KernelTable* kernels;
   PlanCache plans;
-  std::mutex tuning;  // held by the one that tunes
 };
 
 Program::Program(Graph graph, const std::string& isa, Tuning tuning) : state_(new State) {
@@ -65,23 +56,9 @@ std::vector<LayerReport> Program::Describe(const std::vector<Shape>& inputs) con
   return sparseprune::Describe(state_->graph, inputs, *state_->kernels, tuning());
 }
 
-Tuning Program::Tune(const std::vector<Shape>& inputs, double seconds) {
-  const std::lock_guard<std::mutex> lock(state_->tuning);
-  const Graph& graph = state_->graph;
-  const KernelTable& kernels = *state_->kernels;
-  const std::vector<Shape> shapes = InferShapes(graph, inputs);
-  const BatchPlan batch = PlanBatch(graph, shapes, BatchOf(inputs), kernels.lanes);
-  std::vector<Mode> modes;
-  if (batch.many_images > 0) modes.push_back(batch.many);
-  if (batch.single_images > 0) modes.push_back(Mode{});
-  const double share = std::clamp(seconds, 0.0, kMostSeconds) / static_cast<double>(modes.size());
-  Tuning known = tuning(), found;
-  for (const Mode& mode : modes)
-    found.merge(sparseprune::Tune(graph, shapes, mode, kernels, known, share));
-  Tuning all = found;
-  all.merge(known);
-  if (all != tuning()) state_->plans.SetTuning(std::move(all));
-  return found;
+std::unique_ptr<TuningRun> Program::StartTuning(const std::vector<Shape>& inputs, double seconds) {
+  return std::make_unique<TuningRun>(state_->graph, *state_->kernels, state_->plans, inputs,
+                                     seconds);
 }
 
 }  // namespace sparseprune

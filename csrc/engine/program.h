@@ -22,6 +22,8 @@ struct TensorView {
 // Called once per output, when its shape is known; returns room for it.
 using OutputAllocator = std::function<float*(size_t index, const Shape& shape)>;
 
+class TuningRun;
+
 class Program {
  public:
   // Throws InvalidGraph. `isa` is "", for the best this CPU has, or a name of AvailableIsas() in
@@ -39,15 +41,15 @@ class Program {
   void Run(const std::vector<TensorView>& inputs, const OutputAllocator& outputs,
            Parallel& parallel) const;
 
-  // Times tiles of the layers that have none in the tuning yet, for about `seconds` (at most an
-  // hour) on this thread, and runs with the fastest from then on. Returns the tuning of all layers
-  // for these shapes. Others may call Run meanwhile. Throws InvalidGraph or std::bad_alloc.
-  Tuning Tune(const std::vector<Shape>& inputs, double seconds);
+  // Will time tiles of the layers that have none in the tuning yet, for about `seconds`, and the
+  // program runs with the fastest from then on (tuning_run.h). Others may call Run meanwhile. The
+  // program outlives it. Throws InvalidGraph or std::bad_alloc.
+  std::unique_ptr<TuningRun> StartTuning(const std::vector<Shape>& inputs, double seconds);
 
   // How inputs of these shapes run. Throws InvalidGraph, or std::bad_alloc.
   std::vector<LayerReport> Describe(const std::vector<Shape>& inputs) const;
 
-  // What it was given and what Tune found.
+  // What it was given and what was found.
   Tuning tuning() const;
 
  private:

@@ -93,8 +93,17 @@ Shape ResizedShape(const Node& node, const Shape& input) {
   return {input[0], input[1], node.size[0], node.size[1]};
 }
 
+void CheckExpected(const Node& node, const Shape& input) {
+  const bool fits = std::equal(node.expected.begin(), node.expected.end(), input.begin(),
+                               input.end(), [](int64_t e, int64_t i) { return e < 0 || e == i; });
+  if (!fits && !node.expected.empty())
+    Fail(node, "expected an input of shape " + ToString(node.expected) +
+                   ", where -1 is any extent, got " + ToString(input));
+}
+
 Shape OutputShape(const Node& node, const std::vector<Shape>& shapes) {
   const Shape& input = shapes[node.inputs[0]];
+  CheckExpected(node, input);
   switch (node.op) {
     case Op::kConv:
     case Op::kMaxPool:

@@ -42,32 +42,38 @@ double CyclesOf(const SliceFormat& format, const WeightMatrix& matrix, const Ker
 }
 
 // Among equals the first: more rows share what is read of the inputs.
-SliceFormat ChooseFormat(const WeightMatrix& matrix, const KernelTable& kernels) {
+struct Choice {
+  SliceFormat format;
+  double cycles;
+};
+Choice ChooseFormat(const WeightMatrix& matrix, const KernelTable& kernels) {
   constexpr SliceFormat kFormats[] = {{SliceKind::kPanels, 2},  {SliceKind::kPanels, 1},
                                       {SliceKind::kWindows, 4}, {SliceKind::kWindows, 2},
                                       {SliceKind::kWindows, 1}, {SliceKind::kRows, 1}};
-  SliceFormat best = kFormats[0];
-  double fewest = std::numeric_limits<double>::infinity();
+  Choice best{kFormats[0], std::numeric_limits<double>::infinity()};
   for (const SliceFormat& format : kFormats) {
     const double cycles = CyclesOf(format, matrix, kernels);
-    if (cycles >= fewest) continue;
-    best = format;
-    fewest = cycles;
+    if (cycles < best.cycles) best = {format, cycles};
   }
   return best;
 }
 
 }  // namespace
 
-Slices::Slices(const WeightMatrix& matrix, const std::vector<float>& bias,
-               const KernelTable& kernels)
-    : format_(ChooseFormat(matrix, kernels)),
+double SliceCycles(const WeightMatrix& matrix, const KernelTable& kernels) {
+  return ChooseFormat(matrix, kernels).cycles;
+}
+
+Slices::Slices(const VectorLayer& layer, const KernelTable& kernels)
+    : format_(ChooseFormat(layer.matrix, kernels).format),
       lanes_(format_.kind == SliceKind::kRows ? 1 : kernels.lanes) {
+  const WeightMatrix& matrix = layer.matrix;
   if (format_.kind == SliceKind::kWindows)
     AddWindows(matrix, kernels);
   else
     AddPanels(matrix);
-  AddBias(bias);
+  AddBias(layer.bias);
+  Move(layer.places);
 #ifdef SPARSEPRUNE_FLIP_PACKED_WEIGHTS  // a build that answers wrongly: do the checks notice?
   for (size_t i = 0; i < weights_.size() && i < SPARSEPRUNE_FLIP_PACKED_WEIGHTS; ++i)
     weights_[i] = -weights_[i];
@@ -132,6 +138,13 @@ void Slices::AddSlot(const WeightMatrix& matrix, const int32_t* columns) {
 void Slices::AddBias(const std::vector<float>& bias) {
   const int32_t rows = static_cast<int32_t>(bias.size());
   for (int32_t row : rows_) bias_.push_back(row < rows ? bias[row] : 0);
+}
+
+// Packing is over: rows are now where their outputs go.
+void Slices::Move(const std::vector<int32_t>& places) {
+  const int32_t count = static_cast<int32_t>(places.size());
+  for (int32_t& row : rows_)
+    if (row < count) row = places[row];
 }
 
 std::vector<SliceRange> Slices::Cut(int64_t ranges) const {

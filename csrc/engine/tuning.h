@@ -35,7 +35,7 @@ struct TileChoice {
 // By TuningKey; a layer that is not in it takes the best tile of the cost model (tiles.cpp).
 using Tuning = std::map<std::string, TileChoice>;
 
-// Equal for layers that run alike: shape, block rows, density in whole percents.
+// Equal for layers that run alike: shape, density in whole percents, heights of blocks.
 std::string TuningKey(const ConvShape& shape);
 
 }  // namespace sparseprune

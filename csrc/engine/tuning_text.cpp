@@ -11,10 +11,12 @@
 namespace sparseprune {
 namespace {
 
-// The number changes when kernels do, so that what was found with others is not taken for true.
-constexpr std::string_view kMagic = "sparseprune-tuning 1 ";
+// The number changes when kernels or keys do, so that what was found with others is not taken for
+// true.
+constexpr std::string_view kMagic = "sparseprune-tuning 2 ";
 constexpr std::string_view kEquals = " = ";
-// The longest key this engine makes, fourteen numbers of ten digits, has 240 characters.
+// The longest key this engine makes, fourteen numbers of ten digits and the blocks, has 250
+// characters.
 constexpr size_t kMostLine = 320;
 
 std::string Header(const std::string& isa) {

@@ -1,7 +1,7 @@
 // A tuning as text, for model files and caches: a first line that says for which CPU it holds,
 // then one line per layer.
 //
-//   sparseprune-tuning 1 avx512 AMD EPYC, family 25, model 17
+//   sparseprune-tuning 2 avx512 AMD EPYC, family 25, model 17
 //   map=14x4 kernel=3x3 ... kept=10% = tile=2x4 channels=64 rows=256
 #pragma once
 

@@ -4,15 +4,20 @@
 
 namespace sparseprune {
 
+Weights::Weights(size_t size, size_t room) : size_(size), kept_((size + 63) / 64) {
+  values_.reserve(room);
+}
+
 Weights::Weights(const std::vector<float>& dense)
-    : size_(dense.size()), kept_((dense.size() + 63) / 64) {
-  values_.reserve(static_cast<size_t>(
-      std::count_if(dense.begin(), dense.end(), [](float w) { return w != 0; })));
-  for (size_t i = 0; i < size_; ++i) {
-    if (dense[i] == 0) continue;
-    kept_[i / 64] |= uint64_t{1} << (i % 64);
-    values_.push_back(dense[i]);
-  }
+    : Weights(dense.size(), static_cast<size_t>(std::count_if(dense.begin(), dense.end(),
+                                                              [](float w) { return w != 0; }))) {
+  for (size_t i = 0; i < size_; ++i) Append(i, dense[i]);
+}
+
+void Weights::Append(size_t position, float value) {
+  if (value == 0) return;
+  kept_[position / 64] |= uint64_t{1} << (position % 64);
+  values_.push_back(value);
 }
 
 std::vector<float> Weights::Dense() const {

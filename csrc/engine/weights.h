@@ -14,6 +14,11 @@ class Weights {
   Weights() = default;
   // Kept are those that are not zero: a NaN is, -0 is not and comes back as 0.
   Weights(const std::vector<float>& dense);  // implicit: only the storage changes
+  // `size` weights, all zero, with room for `room` others.
+  Weights(size_t size, size_t room);
+
+  // Sets the next weight, unless to zero; positions must rise from call to call.
+  void Append(size_t position, float value);
 
   size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }

@@ -5,11 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cpu_features.h"
 #include "kernels/table.h"
 
 #define SP_ISA avx2
 #define SP_LANES 8
-#define SP_SUPPORTED (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+#define SP_SUPPORTED HasAvx2()
 
 // Only what follows may use the instruction set: an inline function of a header above, compiled
 // with it, could be the copy the linker keeps for everybody.

@@ -5,13 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cpu_features.h"
 #include "kernels/table.h"
 
 #define SP_ISA avx512
 #define SP_LANES 16
-#define SP_SUPPORTED                                                          \
-  (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && \
-   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw"))
+#define SP_SUPPORTED HasAvx512()
 
 // Only what follows may use the instruction set: an inline function of a header above, compiled
 // with it, could be the copy the linker keeps for everybody.

@@ -1,6 +1,8 @@
 // Calling ONNX Runtime and being called by it: statuses become exceptions, exceptions statuses.
 #pragma once
 
+#include <algorithm>
+#include <cstdio>
 #include <new>
 #include <stdexcept>
 #include <string>
@@ -8,13 +10,24 @@
 #include "engine/graph.h"
 #include "ort/abi.h"
 
+#define SPARSEPRUNE_EXPORT extern "C" __attribute__((visibility("default")))
+
 namespace sparseprune::ort {
 
 struct Api {
   abi::Table core;   // OrtApi
-  abi::Table ep;     // OrtEpApi
-  uint32_t version;  // the one `core` was asked for
+  abi::Table ep;     // OrtEpApi; nullptr outside the provider
+  uint32_t version;  // the one `core` was asked for; 0 where ONNX Runtime is no 1.x
 };
+
+// The newest table that both sides know. Asking for more than the runtime has would print to
+// stderr. Version 1 is always there, and can make a status.
+inline Api Connect(const abi::ApiBase* base) {
+  unsigned major = 0, minor = 0;  // "1.27.0" is API version 27
+  if (std::sscanf(base->GetVersionString(), "%u.%u", &major, &minor) != 2 || major != 1) minor = 0;
+  const uint32_t version = std::min<uint32_t>(minor, abi::kNewestVersion);
+  return {base->GetApi(std::max<uint32_t>(version, 1)), nullptr, version};
+}
 
 struct Error : std::runtime_error {
   Error(abi::ErrorCode error_code, const std::string& message)

@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include "ort/extents.h"
+#include "ort/refusal.h"
 
 namespace sparseprune::ort {
 namespace {
 
 constexpr char kInside[] = "transposes between layers that are run here";
+constexpr char kUnread[] = "nothing reads its output";
 
 // A map may leave as N x H x W x C, but nothing here can read it so.
 void SettleEnds(std::vector<Vertex>& graph) {
@@ -15,6 +17,18 @@ void SettleEnds(std::vector<Vertex>& graph) {
     for (int p : vertex.producers)
       if (vertex.supported() && graph[p].end == Transpose::kToChannelsLast)
         graph[p].refusal = kInside;
+}
+
+// A subgraph with no output cannot be fused. ONNX Runtime does not always drop what nothing reads.
+void LeaveUnread(const SourceGraph& source, std::vector<Vertex>& graph) {
+  std::vector<bool> read(source.values.size());
+  for (size_t v = 0; v < source.values.size(); ++v) read[v] = source.values[v].leaves;
+  for (const SourceNode& node : source.nodes)
+    for (const std::vector<int>* values : {&node.inputs, &node.implicit})
+      for (int value : *values)
+        if (value != kAbsent) read[value] = true;
+  for (size_t v = 0; v < graph.size(); ++v)
+    if (graph[v].supported() && !read[source.nodes[v].outputs[0]]) graph[v].refusal = kUnread;
 }
 
 class Assessor {
@@ -56,6 +70,7 @@ class Assessor {
       Require(shapes_.Agree(layer), "its inputs are not known to have equal shapes");
     shapes_.Record(layer);
     vertex.weighted = layer.weighted();
+    vertex.compact = layer.encoding.has_value();
     if (vertex.weighted) vertex.sparsity = Sparsity(layer);
     vertex.cost = costs_.Estimate(layer, vertex.sparsity);
     for (int input : layer.inputs)
@@ -74,6 +89,7 @@ std::vector<Vertex> Assess(const SourceGraph& source, int lanes) {
   Assessor assessor(source, lanes);
   std::vector<Vertex> graph;
   for (const SourceNode& node : source.nodes) graph.push_back(assessor.Take(node, graph));
+  LeaveUnread(source, graph);
   SettleEnds(graph);
   return graph;
 }

@@ -27,10 +27,7 @@ std::optional<T> ReadScalar(const Api& api, const abi::Node* node, const char* n
 
 // `T` is std::string or a vector. Asked without room, ONNX Runtime fails and tells the size.
 template <class T>
-std::optional<T> ReadArray(const Api& api, const abi::Node* node, const char* name,
-                           abi::OpAttrType type) {
-  const abi::OpAttr* attribute = Find(api, node, name);
-  if (attribute == nullptr) return std::nullopt;
+T ReadAll(const Api& api, const abi::OpAttr* attribute, abi::OpAttrType type) {
   size_t bytes = 0;
   if (abi::Status* status = abi::ReadOpAttr(api.core, attribute, type, nullptr, 0, &bytes))
     abi::ReleaseStatus(api.core, status);
@@ -40,7 +37,19 @@ std::optional<T> ReadArray(const Api& api, const abi::Node* node, const char* na
   return values;
 }
 
+template <class T>
+std::optional<T> ReadArray(const Api& api, const abi::Node* node, const char* name,
+                           abi::OpAttrType type) {
+  const abi::OpAttr* attribute = Find(api, node, name);
+  if (attribute == nullptr) return std::nullopt;
+  return ReadAll<T>(api, attribute, type);
+}
+
 }  // namespace
+
+Shape ReadInts(const Api& api, const abi::OpAttr* attribute) {
+  return ReadAll<Shape>(api, attribute, abi::OpAttrType::kInts);
+}
 
 std::optional<int64_t> ReadInt(const Api& api, const abi::Node* node, const char* name) {
   return ReadScalar<int64_t>(api, node, name, abi::OpAttrType::kInt);

@@ -75,18 +75,20 @@ Choice Chooser::Fastest(const std::vector<int>& group) const {
   // Among equals a region begins late and ends late, so that a clamp, which costs nothing, stays
   // with the layer it follows.
   size_t begin = 0;
-  for (size_t first = 1; first < group.size(); ++first) {
+  for (size_t first = 1; first < group.size() && !graph_[group[first - 1]].compact; ++first) {
     Region part = Part(group, first, group.size());
     if (Saved(part) < std::max(Saved(best), Saved(all) + worthwhile)) continue;
     best = std::move(part);
     begin = first;
   }
   const double begun = Saved(best);
-  for (size_t last = group.size() - 1; last > begin; --last) {
+  for (size_t last = group.size() - 1; last > begin && !graph_[group[last]].compact; --last) {
     Region part = Part(group, begin, last);
     if (Saved(part) > std::max(Saved(best), begun + worthwhile)) best = std::move(part);
   }
-  if (best.theirs <= kMargin * best.ours) return {{}, Slower(all)};
+  const bool compact =
+      std::any_of(group.begin(), group.end(), [&](int v) { return graph_[v].compact; });
+  if (!compact && best.theirs <= kMargin * best.ours) return {{}, Slower(all)};
   return {best, "estimated faster with the CPU provider"};
 }
 

@@ -18,7 +18,8 @@ class Chooser {
 
   // All of `group`: connected vertices, ascending.
   Choice All(const std::vector<int>& group) const;
-  // What is left after taking vertices from its beginning and end, maybe nothing. What was left of
+  // What is left after taking vertices from its beginning and end, up to a compact one; maybe
+  // nothing where there is none. What was left of
   // a convex set is convex: a path that leaves it through what was taken from the beginning would
   // have to come from there.
   Choice Fastest(const std::vector<int>& group) const;

@@ -53,7 +53,7 @@ void CheckExplanations(const std::string& path) { Append(path, ""); }
 void AppendDecisions(const std::string& path, const SourceGraph& source,
                      const std::vector<Vertex>& graph, const Partition& partition) {
   std::vector<int64_t> region_of(graph.size(), -1);
-  std::string lines;
+  std::string lines = Json().Add("event", "graph").Text() + "\n";
   for (size_t r = 0; r < partition.regions.size(); ++r) {
     const Region& region = partition.regions[r];
     for (int v : region.members) region_of[v] = static_cast<int64_t>(r);

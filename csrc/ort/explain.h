@@ -10,11 +10,12 @@ namespace sparseprune::ort {
 // so this is asked before.
 void CheckExplanations(const std::string& path);
 
-// Appends, in execution order, one line per node:
+// Appends {"event": "graph"}, then, in execution order, one line per node:
 //   {"event": "node", "name", "op", "region" (-1: the CPU provider's), "reason", "sparsity" (of
 //    layers), "ours", "theirs" (estimated cycles; null where unknown)}
-// and one per region: {"event": "region", "region", "ours", "theirs"}, borders included. Throws
-// Error if the file cannot be written.
+// and one per region: {"event": "region", "region", "ours", "theirs"}, borders included. A graph
+// whose functions ONNX Runtime inlines is shown again, and what was said of it before is void.
+// Throws Error if the file cannot be written.
 void AppendDecisions(const std::string& path, const SourceGraph& source,
                      const std::vector<Vertex>& graph, const Partition& partition);
 

@@ -1,11 +1,8 @@
-// The library's two entry points, and the factory they hand out and take back.
+// The provider's two entry points, and the factory they hand out and take back.
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 
 #include "ort/provider.h"
-
-#define SPARSEPRUNE_EXPORT extern "C" __attribute__((visibility("default")))
 
 namespace sparseprune::ort {
 namespace {
@@ -87,32 +84,24 @@ Factory::Factory(const Api& api) : abi::EpFactory{}, api_(api) {
   abi::EpFactory::CreateSyncStreamForDevice = CreateSyncStream;
 }
 
-// "1.27.0" is API version 27. Asking for a version the runtime lacks would print to stderr.
-uint32_t RuntimeVersion(const abi::ApiBase* base) {
-  unsigned major = 0, minor = 0;
-  if (std::sscanf(base->GetVersionString(), "%u.%u", &major, &minor) != 2) return 0;
-  return major == 1 ? minor : 0;
-}
-
-abi::EpFactory* MakeFactory(const abi::ApiBase* base, uint32_t version, abi::Table core) {
-  if (version < abi::kOldestVersion)
+abi::EpFactory* MakeFactory(const abi::ApiBase* base, Api api) {
+  if (api.version < abi::kOldestVersion)
     throw Error(abi::ErrorCode::kNotImplemented,
                 std::string("sparseprune's execution provider needs ONNX Runtime 1.23 or a later "
                             "1.x, got ") +
                     base->GetVersionString());
-  return new Factory({core, abi::GetEpApi(core), version});
+  api.ep = abi::GetEpApi(api.core);
+  return new Factory(api);
 }
 
 abi::Status* CreateFactory(const abi::ApiBase* base, abi::EpFactory** made, size_t room,
                            size_t* count) {
-  const uint32_t version = std::min(RuntimeVersion(base), abi::kNewestVersion);
-  // Version 1 is always there, and can make a status.
-  const abi::Table core = base->GetApi(std::max<uint32_t>(version, 1));
-  return Guard(core, [&] {
+  const Api api = Connect(base);
+  return Guard(api.core, [&] {
     *count = 0;
     if (room < 1)
       throw Error(abi::ErrorCode::kInvalidArgument, "sparseprune: no room for a factory");
-    made[0] = MakeFactory(base, version, core);
+    made[0] = MakeFactory(base, api);
     *count = 1;
   });
 }

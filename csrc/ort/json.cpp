@@ -47,6 +47,7 @@ Json& Json::Add(const char* key, double number) {
   if (!std::isfinite(number)) return AddRaw(key, "null");
   std::ostringstream text;
   text.imbue(std::locale::classic());
+  text.exceptions(std::ios::badbit);  // or no memory would leave the number out
   text << number;
   return AddRaw(key, text.str());
 }

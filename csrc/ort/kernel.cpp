@@ -4,6 +4,7 @@
 
 #include "engine/shapes.h"
 #include "ort/explain.h"
+#include "ort/operands.h"
 #include "ort/session_pool.h"
 
 namespace sparseprune::ort {
@@ -12,17 +13,6 @@ namespace {
 // Shapes that are tuned, and explained: a caller whose every batch has another shape is not kept
 // waiting for ever.
 constexpr size_t kMostShapes = 16;
-
-TensorView ReadInput(const Api& api, const abi::KernelContext* context, size_t slot,
-                     const std::string& name) {
-  const abi::Value* value = nullptr;
-  Check(api.core, abi::KernelContext_GetInput(api.core, context, slot, &value));
-  Tensor tensor = ReadTensor(api, value);
-  if (tensor.type != abi::ElementType::kFloat)
-    throw Error(abi::ErrorCode::kInvalidArgument,
-                "sparseprune: expected a float32 tensor for '" + name + "'");
-  return {tensor.floats(), std::move(tensor.shape)};
-}
 
 // N x T x F as N T x F; the first to come sets `leading`, N and T, which all share.
 void MergeTokens(Shape& shape, Shape& leading, const std::string& name) {
@@ -42,15 +32,6 @@ std::vector<Shape> ShapesOf(const std::vector<TensorView>& views) {
   std::vector<Shape> shapes;
   for (const TensorView& view : views) shapes.push_back(view.shape);
   return shapes;
-}
-
-float* MakeOutput(const Api& api, abi::KernelContext* context, size_t index, const Shape& shape) {
-  abi::Value* value = nullptr;
-  void* data = nullptr;
-  Check(api.core,
-        abi::KernelContext_GetOutput(api.core, context, index, shape.data(), shape.size(), &value));
-  Check(api.core, abi::GetTensorMutableData(api.core, value, &data));
-  return static_cast<float*>(data);
 }
 
 abi::Status* CreateState(abi::NodeComputeInfo* self, abi::NodeComputeContext*, void** state) {
@@ -75,6 +56,7 @@ Kernel::Kernel(const Api& api, Translation translation, size_t width, KernelTuni
       tokens_(translation.tokens),
       width_(width),
       tune_seconds_(tuning.seconds),
+      tune_slice_(tuning.slice),
       store_(std::move(tuning.store)),
       explain_(explain),
       program_(std::move(translation.graph), "", std::move(tuning.known)) {}
@@ -83,13 +65,21 @@ abi::Status* Kernel::RunGuarded(abi::KernelContext* context) noexcept {
   return Guard(api_.core, [&] { Run(context); });
 }
 
-// While one thread tunes, others run with what there is.
+// While one shape is tuned, others run with what there is, and the same one on other threads.
 void Kernel::TuneOnce(const std::vector<TensorView>& inputs) {
   const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock() || tuned_.size() == kMostShapes) return;
   std::vector<Shape> shapes = ShapesOf(inputs);
   if (std::find(tuned_.begin(), tuned_.end(), shapes) != tuned_.end()) return;
-  store_->Add(program_.Tune(shapes, tune_seconds_));
+  if (tuning_ != nullptr && tuning_shapes_ != shapes) return;
+  std::unique_ptr<TuningRun> tuning = std::move(tuning_);  // gone, should it fail
+  if (tuning == nullptr) tuning = program_.StartTuning(shapes, tune_seconds_);
+  if (!tuning->Go(tune_slice_)) {
+    tuning_ = std::move(tuning);
+    tuning_shapes_ = std::move(shapes);
+    throw Error(abi::ErrorCode::kFail, "sparseprune: tuning goes on; run again");
+  }
+  store_->Add(tuning->found());
   tuned_.push_back(std::move(shapes));
 }
 

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "engine/program.h"
+#include "engine/tuning_run.h"
 #include "ort/translate.h"
 #include "ort/tuning_store.h"
 
@@ -14,6 +15,7 @@ namespace sparseprune::ort {
 struct KernelTuning {
   Tuning known;
   double seconds;  // for every new shape; zero never tunes
+  double slice;    // of them, in one run
   std::shared_ptr<const TuningStore> store;
 };
 
@@ -29,6 +31,7 @@ class Kernel final : public abi::NodeComputeInfo {
 
  private:
   void Run(abi::KernelContext* context);
+  // Throws Error where it is to go on in the next run.
   void TuneOnce(const std::vector<TensorView>& inputs);
   void ExplainOnce(const std::vector<TensorView>& inputs);
 
@@ -37,12 +40,14 @@ class Kernel final : public abi::NodeComputeInfo {
   std::vector<std::string> input_names_;
   bool tokens_;
   size_t width_;
-  double tune_seconds_;
+  double tune_seconds_, tune_slice_;
   std::shared_ptr<const TuningStore> store_;
   std::string explain_;
   Program program_;
   std::mutex mutex_;  // guards:
   std::vector<std::vector<Shape>> tuned_, explained_;
+  std::unique_ptr<TuningRun> tuning_;  // what goes on in the next run with these shapes:
+  std::vector<Shape> tuning_shapes_;
 };
 
 }  // namespace sparseprune::ort

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "ort/compact.h"
 #include "ort/node_view.h"
 
 namespace sparseprune::ort {
@@ -42,30 +43,45 @@ constexpr Reader kReaders[] = {
     {"Upsample", UnderstandUpsample},
 };
 
-// With the constant of a sum or a product on the right.
-SourceNode Ordered(const SourceGraph& graph, SourceNode node) {
+// Sum of two as Add; with the constant of a sum or a product on the right.
+SourceNode Simplified(const SourceGraph& graph, SourceNode node) {
+  if (node.op == "Sum" && node.inputs.size() == 2) node.op = "Add";
   const bool commutes = node.op == "Add" || node.op == "Mul";
   if (commutes && NodeView(graph, node).IsConstant(0) && node.inputs.size() == 2)
     std::swap(node.inputs[0], node.inputs[1]);
   return node;
 }
 
+// Before opset 7 sums and products were broadcast by other rules, and normalisation was for
+// training; nor does ONNX Runtime have them.
+bool IsAncient(const SourceNode& node) {
+  for (const char* op : {"Add", "BatchNormalization", "Div", "Gemm", "Mul", "Sub"})
+    if (node.op == op) return node.version < 7;
+  return false;
+}
+
 }  // namespace
 
 Layer Understand(const SourceGraph& graph, const SourceNode& node) {
-  if (node.domain.empty() || node.domain == "ai.onnx")
+  if (node.domain.empty() || node.domain == "ai.onnx") {
+    const SourceNode simplified = Simplified(graph, node);
     for (const Reader& reader : kReaders)
-      if (node.op == reader.op) {
-        const SourceNode ordered = Ordered(graph, node);
-        return reader.understand(NodeView(graph, ordered));
+      if (simplified.op == reader.op) {
+        Require(!IsAncient(node), "from before opset 7");
+        return reader.understand(NodeView(graph, simplified));
       }
+  }
+  if (const CompactOperator* kind = FindCompactOperator(node.domain, node.op))
+    return UnderstandCompact(NodeView(graph, node), *kind);
   throw Refusal{"unsupported operation"};
 }
 
 double Sparsity(const Layer& layer) {
   const float* values = layer.weight.floats();
   const int64_t count = layer.weight.count();
-  return static_cast<double>(std::count(values, values + count, 0.0f)) / static_cast<double>(count);
+  const int64_t zeros = layer.encoding ? count - KeptCount(*layer.encoding)
+                                       : std::count(values, values + count, 0.0f);
+  return static_cast<double>(zeros) / static_cast<double>(count);
 }
 
 }  // namespace sparseprune::ort

@@ -1,7 +1,10 @@
 // What an ONNX node means to the engine, with its weights still where ONNX Runtime keeps them.
 #pragma once
 
+#include <optional>
+
 #include "engine/graph.h"
+#include "ort/encoding.h"
 #include "ort/source.h"
 
 namespace sparseprune::ort {
@@ -16,14 +19,19 @@ struct Layer {
   Transpose transpose = Transpose::kNone;  // of an alias
   std::vector<int> inputs;
   int output = kAbsent;
+  // What was concluded from the declared shape of the first input, which may be wrong: the extents
+  // that have to be so, and -1 for the others.
+  Shape expected;
   Window window;
   int64_t groups = 1;
   Activation activation = Activation::kNone;
   bool keep_dims = true, count_padding = false;
   Resize resize = Resize::kNearest;
   std::array<int64_t, 2> size{0, 0};
-  // kConv: O x I/groups x KH x KW; kLinear: O x I, or I x O if `transposed`.
+  // kConv: O x I/groups x KH x KW; kLinear: O x I, or I x O if `transposed`. Of a compact node it
+  // has a shape only, and `encoding` has the values.
   Tensor weight;
+  std::optional<Encoding> encoding;
   bool transposed = false;
   Tensor bias;  // one value or O; no data: no bias
   // Gemm: y = weight_scale (x W^T) + bias_scale b.
@@ -33,16 +41,6 @@ struct Layer {
   bool weighted() const { return !alias && (op == Op::kConv || op == Op::kLinear); }
   int64_t outputs() const { return weight.shape[transposed ? 1 : 0]; }
 };
-
-// Thrown by whoever tries to understand a node: why it is to stay with the CPU provider. It is
-// unsupported, or wrong in a way that the CPU provider is better placed to explain.
-struct Refusal {
-  std::string reason;
-};
-
-inline void Require(bool condition, const char* reason) {
-  if (!condition) throw Refusal{reason};
-}
 
 // Throws Refusal.
 Layer Understand(const SourceGraph& graph, const SourceNode& node);

@@ -20,7 +20,7 @@ void NodeView::ExpectDataAt(size_t index) const {
 
 void NodeView::ExpectData(size_t inputs) const {
   for (size_t i = 0; i < inputs; ++i) ExpectDataAt(i);
-  Require(At(node_.outputs, 0) != kAbsent, "its output is missing");
+  Require(output() != kAbsent, "its output is missing");
   for (size_t i = 1; i < node_.outputs.size(); ++i)
     Require(node_.outputs[i] == kAbsent, "more than one output");
 }
@@ -31,14 +31,18 @@ void NodeView::ExpectData(size_t inputs, std::initializer_list<size_t> ranks) co
     throw Refusal{"input of rank " + std::to_string(rank())};
 }
 
+Tensor NodeView::Constant(size_t index, const char* name) const {
+  if (!has_input(index)) throw Refusal{std::string("no ") + name};
+  if (!IsConstant(index)) throw Refusal{std::string(name) + " computed at run time"};
+  return graph_.Constant(input(index));
+}
+
 std::optional<Tensor> NodeView::Constant(size_t index, abi::ElementType type,
                                          const char* name) const {
   if (!has_input(index)) return std::nullopt;
-  if (!IsConstant(index)) throw Refusal{std::string(name) + " computed at run time"};
-  const int value = input(index);
-  if (graph_.values[value].type != type)
+  if (IsConstant(index) && graph_.values[input(index)].type != type)
     throw Refusal{std::string(name) + " of another element type"};
-  return graph_.Constant(value);
+  return Constant(index, name);
 }
 
 Tensor NodeView::Parameter(size_t index, abi::ElementType type, const char* name) const {
@@ -69,8 +73,8 @@ Shape NodeView::Axes(const char* missing) const {
   return axes;
 }
 
-int64_t NodeView::Int(const char* name, int64_t otherwise) const {
-  return ReadInt(graph_.api, node_.handle, name).value_or(otherwise);
+std::optional<int64_t> NodeView::Int(const char* name) const {
+  return ReadInt(graph_.api, node_.handle, name);
 }
 
 float NodeView::Float(const char* name, float otherwise) const {
@@ -93,7 +97,8 @@ Layer NodeView::MakeLayer(Op op, size_t inputs) const {
   Layer layer;
   layer.op = op;
   layer.inputs.assign(node_.inputs.begin(), node_.inputs.begin() + inputs);
-  layer.output = node_.outputs[0];
+  layer.output = output();
+  layer.expected.assign(rank(), -1);
   return layer;
 }
 

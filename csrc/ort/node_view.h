@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "ort/layer.h"
+#include "ort/refusal.h"
 
 namespace sparseprune::ort {
 
@@ -15,6 +16,7 @@ class NodeView {
   const std::string& op() const { return node_.op; }
   size_t input_count() const { return node_.inputs.size(); }
   int input(size_t index) const { return At(node_.inputs, index); }
+  int output() const { return At(node_.outputs, 0); }
   bool has_input(size_t index) const { return input(index) != kAbsent; }
   const std::vector<Axis>& axes(int value) const { return graph_.values[value].axes; }
   // Of the first input.
@@ -31,6 +33,8 @@ class NodeView {
   void ExpectData(size_t inputs) const;
   // ... and the first has one of these ranks.
   void ExpectData(size_t inputs, std::initializer_list<size_t> ranks) const;
+  // A constant input, of whichever element type.
+  Tensor Constant(size_t index, const char* name) const;
   // An optional constant input; nothing if it is absent.
   std::optional<Tensor> Constant(size_t index, abi::ElementType type, const char* name) const;
   // ... that may not be absent.
@@ -43,7 +47,8 @@ class NodeView {
   // second input. `missing`: the reason where there are none.
   Shape Axes(const char* missing) const;
 
-  int64_t Int(const char* name, int64_t otherwise) const;
+  std::optional<int64_t> Int(const char* name) const;
+  int64_t Int(const char* name, int64_t otherwise) const { return Int(name).value_or(otherwise); }
   float Float(const char* name, float otherwise) const;
   std::string String(const char* name, const char* otherwise) const;
   std::optional<Shape> Ints(const char* name) const;
@@ -63,6 +68,11 @@ class NodeView {
   const SourceNode& node_;
 };
 
+struct CompactOperator;
+
+// Throws Refusal for an input known to be smaller than the window: the CPU provider explains it.
+void ExpectFit(const std::vector<Axis>& axes, const Window& window);
+
 // Each understands one family of nodes, or throws Refusal.
 Layer UnderstandActivation(const NodeView& node);
 Layer UnderstandAdd(const NodeView& node);
@@ -70,6 +80,7 @@ Layer UnderstandAffine(const NodeView& node);
 Layer UnderstandAveragePool(const NodeView& node);
 Layer UnderstandBatchNorm(const NodeView& node);
 Layer UnderstandClip(const NodeView& node);
+Layer UnderstandCompact(const NodeView& node, const CompactOperator& kind);
 Layer UnderstandConcat(const NodeView& node);
 Layer UnderstandConv(const NodeView& node);
 Layer UnderstandDropout(const NodeView& node);

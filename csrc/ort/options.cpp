@@ -29,6 +29,7 @@ std::optional<double> Parse(const Api& api, const abi::SessionOptions* session, 
   if (text.empty()) return std::nullopt;
   std::istringstream stream(text);
   stream.imbue(std::locale::classic());
+  stream.exceptions(std::ios::badbit);  // or no memory would read as no number
   double number = 0;
   stream >> number;
   if (!stream.fail() && stream.eof() && number >= lowest && number <= highest) return number;
@@ -56,6 +57,7 @@ Options ReadOptions(const Api& api, const abi::SessionOptions* session) {
   options.threads = static_cast<size_t>(Parse(api, session, "threads", 0, 4096).value_or(0));
   options.explain = Read(api, session, "explain");
   options.tune_seconds = Parse(api, session, "tune_seconds", 0, 3600).value_or(0);
+  options.tune_slice = Parse(api, session, "tune_slice", 0, 3600).value_or(options.tune_slice);
   options.tuning_file = Read(api, session, "tuning_file");
   ParseCache(Read(api, session, "tuning_cache"), options);
   return options;

@@ -1,6 +1,7 @@
 // What a session can ask of the provider, under keys "ep.sparsepruneexecutionprovider.<name>".
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -18,6 +19,9 @@ struct Options {
   std::string explain;
   // Time to spend on tuning, per new input shape that runs; the run that brings it waits as long.
   double tune_seconds = 0;
+  // A run that has tuned this long ends with the error "sparseprune: tuning goes on", and the next
+  // one goes on from there: for callers that cannot be interrupted inside a run. Not set: never.
+  double tune_slice = std::numeric_limits<double>::infinity();
   // A tuning that goes before all others; also written after tuning. Empty: none.
   std::string tuning_file;
   // tuning_cache: "on", "off", or "refresh", which writes the user's cache without having read it.

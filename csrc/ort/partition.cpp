@@ -84,6 +84,10 @@ std::vector<std::vector<int>> Groups(const std::vector<Vertex>& graph,
   return groups;
 }
 
+bool HasCompact(const std::vector<Vertex>& graph, const std::vector<int>& group) {
+  return std::any_of(group.begin(), group.end(), [&](int v) { return graph[v].compact; });
+}
+
 double Sparsest(const std::vector<Vertex>& graph, const std::vector<int>& group) {
   double most = 0;
   for (int v : group) most = std::max(most, graph[v].weighted ? graph[v].sparsity : 0);
@@ -101,8 +105,7 @@ Partition Divide(const std::vector<Vertex>& graph, std::optional<double> min_spa
     result.refusals.push_back(vertex.supported() ? "no layer before it is run here"
                                                  : vertex.refusal);
   for (const std::vector<int>& group : Groups(graph, levels, Kept(graph, levels, readers))) {
-    const double sparsest = Sparsest(graph, group);
-    if (min_sparsity ? sparsest < *min_sparsity : sparsest < kPruned) {
+    if (!HasCompact(graph, group) && Sparsest(graph, group) < min_sparsity.value_or(kPruned)) {
       for (int v : group) result.refusals[v] = "none of the layers around it is pruned";
       continue;
     }

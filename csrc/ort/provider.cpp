@@ -67,7 +67,8 @@ void Provider::Compile(const abi::Graph** graphs, const abi::Node** fused_nodes,
   const size_t width =
       options_.threads > 0 ? options_.threads : std::thread::hardware_concurrency();
   // All subgraphs of a model together take the time given.
-  KernelTuning tuning{{}, options_.tune_seconds / static_cast<double>(count), nullptr};
+  KernelTuning tuning{
+      {}, options_.tune_seconds / static_cast<double>(count), options_.tune_slice, nullptr};
   tuning.store = std::make_shared<const TuningStore>(options_);
   if (count > 0) tuning.known = tuning.store->Read(ReadMetadata(api_, graphs[0], kTuningKey));
   std::vector<std::unique_ptr<Kernel>> made;

@@ -49,12 +49,17 @@ Size Scaled(const NodeView& node, const std::vector<float>& scales) {
   return size;
 }
 
+// Of the batch and the channels, too, as `sizes` may list all four.
+void ExpectDeclared(const NodeView& node, Layer& layer) {
+  for (size_t i = node.has_input(3) ? 0 : 2; i < 4; ++i) layer.expected[i] = node.axes()[i].extent;
+}
+
 Size OutputSize(const NodeView& node) {
   if (node.has_input(3)) {
     const Shape sizes = node.Integers(3, "sizes");
+    Require(sizes.empty() || *std::min_element(sizes.begin(), sizes.end()) >= 1, "unusual sizes");
     const Size size = LastTwo(node, sizes, {node.axes()[0].extent, node.axes()[1].extent});
-    Require(std::min(size[0], size[1]) >= 1 && std::max(size[0], size[1]) <= kMaxExtent,
-            "unusual sizes");
+    Require(std::max(size[0], size[1]) <= kMaxExtent, "unusual sizes");
     return size;
   }
   const Tensor scales = node.Parameter(2, abi::ElementType::kFloat, "scales");
@@ -98,6 +103,7 @@ Layer UnderstandUpsample(const NodeView& node) {
     layer.size = Scaled(node, node.Floats("scales").value_or(std::vector<float>{}));
   }
   Require(GrowsByWholeFactors(InputSize(node), layer.size), "nearest, not by whole factors");
+  ExpectDeclared(node, layer);
   return layer;
 }
 
@@ -110,6 +116,7 @@ Layer UnderstandResize(const NodeView& node) {
           "keep_aspect_ratio_policy");
   Layer layer = node.MakeLayer(Op::kResize, 1);
   layer.size = OutputSize(node);
+  ExpectDeclared(node, layer);
   const std::string mode = node.String("mode", "nearest");
   const std::string coordinates = node.String("coordinate_transformation_mode", "half_pixel");
   Require(mode == "nearest" || mode == "linear", "cubic");

@@ -42,6 +42,7 @@ class ValueTable {
     const auto [found, fresh] = index_.emplace(name, static_cast<int>(graph_.values.size()));
     if (!fresh) return found->second;
     SourceValue value{handle, std::move(name), {}, {}, IsConstant(graph_.api, handle)};
+    Check(graph_.api.core, abi::ValueInfo_IsGraphOutput(graph_.api.core, handle, &value.leaves));
     ReadType(graph_.api, value);
     graph_.values.push_back(std::move(value));
     return found->second;
@@ -57,7 +58,9 @@ SourceNode ReadNode(const Api& api, const abi::Node* handle, ValueTable& values)
   const char *name = nullptr, *domain = nullptr, *op = nullptr;
   Check(api.core, abi::Node_GetName(api.core, handle, &name));
   Check(api.core, abi::Node_GetDomain(api.core, handle, &domain));
+  int version = 0;
   Check(api.core, abi::Node_GetOperatorType(api.core, handle, &op));
+  Check(api.core, abi::Node_GetSinceVersion(api.core, handle, &version));
   return {handle,
           Text(name),
           Text(domain),
@@ -65,6 +68,7 @@ SourceNode ReadNode(const Api& api, const abi::Node* handle, ValueTable& values)
           values.Indices(Inputs(api, handle)),
           values.Indices(Outputs(api, handle)),
           values.Indices(ImplicitInputs(api, handle)),
+          version,
           {}};
 }
 

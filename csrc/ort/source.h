@@ -21,6 +21,7 @@ struct SourceValue {
   abi::ElementType type = abi::ElementType::kUndefined;
   std::vector<Axis> axes;  // empty too when the rank is unknown
   bool constant = false;   // an initializer that no caller can override
+  bool leaves = false;     // it is one of the graph's outputs
 };
 
 constexpr int kAbsent = -1;  // an optional input or output that is not there
@@ -30,6 +31,7 @@ struct SourceNode {
   std::string name, domain, op;
   std::vector<int> inputs, outputs;  // indices of values, or kAbsent
   std::vector<int> implicit;         // what the bodies of an If, Loop or Scan node read
+  int version;                       // the opset that brought the operation as it is here
 
   // "Conv 'layer1/conv'"; by its output where the node has no name.
   std::string title;
@@ -61,5 +63,6 @@ std::optional<std::string> ReadString(const Api& api, const abi::Node* node, con
 std::optional<std::vector<float>> ReadFloats(const Api& api, const abi::Node* node,
                                              const char* name);
 std::optional<Shape> ReadInts(const Api& api, const abi::Node* node, const char* name);
+Shape ReadInts(const Api& api, const abi::OpAttr* attribute);
 
 }  // namespace sparseprune::ort

@@ -46,7 +46,9 @@ Tensor ReadTensor(const Api& api, const abi::Value* value) {
   } else {
     ReadShapeCopy(api, value, tensor);
   }
-  Check(api.core, abi::GetTensorData(api.core, value, &tensor.data));
+  void* data = nullptr;  // read only; the function that says so came with version 23
+  Check(api.core, abi::GetTensorMutableData(api.core, const_cast<abi::Value*>(value), &data));
+  tensor.data = data;
   return tensor;
 }
 

@@ -13,6 +13,8 @@ struct Tensor {
 
   int64_t count() const;
   const float* floats() const { return static_cast<const float*>(data); }
+  const uint8_t* bytes() const { return static_cast<const uint8_t*>(data); }
+  const uint16_t* words() const { return static_cast<const uint16_t*>(data); }
   const int64_t* integers() const { return static_cast<const int64_t*>(data); }
 };
 

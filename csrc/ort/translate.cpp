@@ -4,63 +4,14 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "ort/layer.h"
+#include "ort/engine_node.h"
+#include "ort/refusal.h"
 
 namespace sparseprune::ort {
 namespace {
 
 Error Unexpected(const std::string& what) {
   return Error(abi::ErrorCode::kInvalidGraph, "sparseprune: " + what);
-}
-
-std::vector<float> Scaled(const Tensor& tensor, float scale) {
-  std::vector<float> values(tensor.floats(), tensor.floats() + tensor.count());
-  if (scale != 1)
-    for (float& value : values) value *= scale;
-  return values;
-}
-
-std::vector<float> Transposed(const std::vector<float>& values, int64_t rows, int64_t columns) {
-  std::vector<float> result(values.size());
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t c = 0; c < columns; ++c) result[c * rows + r] = values[r * columns + c];
-  return result;
-}
-
-std::vector<float> Bias(const Layer& layer, int64_t outputs) {
-  if (layer.bias.data == nullptr) return {};
-  std::vector<float> bias = Scaled(layer.bias, layer.bias_scale);
-  if (bias.size() == 1) bias.assign(static_cast<size_t>(outputs), bias[0]);
-  return bias;
-}
-
-void CopyParameters(const Layer& layer, Node& node) {
-  const Shape& shape = layer.weight.shape;
-  node.out_channels = layer.outputs();
-  node.in_channels = shape[layer.transposed ? 0 : 1] * layer.groups;
-  std::vector<float> weight = Scaled(layer.weight, layer.weight_scale);
-  if (layer.transposed) weight = Transposed(weight, shape[0], shape[1]);
-  node.weight = std::move(weight);
-  node.bias = Bias(layer, node.out_channels);
-}
-
-Node MakeNode(const Layer& layer, const std::string& title) {
-  Node node;
-  node.op = layer.op;
-  node.name = title;
-  node.window = layer.window;
-  node.groups = layer.groups;
-  node.activation = layer.activation;
-  node.count_padding = layer.count_padding;
-  node.resize = layer.resize;
-  node.size = layer.size;
-  node.keep_dims = layer.keep_dims;
-  if (layer.weighted()) CopyParameters(layer, node);
-  if (layer.op == Op::kScale) {
-    node.weight = layer.scale;
-    node.bias = layer.shift;
-  }
-  return node;
 }
 
 bool IsShift(const Layer& layer) {
@@ -119,8 +70,17 @@ class Builder {
     }
   }
 
+  // What the weights hold is looked at no earlier: a claim that fails would only be passed over.
+  static Node MakeChecked(const Layer& layer, const std::string& title) {
+    try {
+      return MakeNode(layer, title);
+    } catch (const Refusal& refusal) {
+      throw Unexpected(title + ": " + refusal.reason);
+    }
+  }
+
   void AddComputing(const Layer& layer, const std::string& title) {
-    Node node = MakeNode(layer, title);
+    Node node = MakeChecked(layer, title);
     for (int input : layer.inputs) node.inputs.push_back(Find(source_.values[input].name));
     node.output = Define(source_.values[layer.output].name);
     result_.graph.nodes.push_back(std::move(node));

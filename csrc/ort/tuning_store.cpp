@@ -66,6 +66,7 @@ fs::path CacheFile(const std::string& isa) {
   if (folder.empty()) return folder;
   std::ostringstream name;
   name.imbue(std::locale::classic());
+  name.exceptions(std::ios::badbit);
   name << isa << '-' << std::hex << std::setfill('0') << std::setw(16) << Hash(CpuName()) << ".txt";
   return folder / "tuning" / name.str();
 }
@@ -115,10 +116,10 @@ Tuning TuningStore::Read(const std::string& metadata) const {
 }
 
 void TuningStore::Add(const Tuning& found) const noexcept {
-  for (const fs::path& path : {file_, cache_}) {
-    if (path.empty() || found.empty()) continue;
+  for (const fs::path* path : {&file_, &cache_}) {
+    if (path->empty() || found.empty()) continue;
     try {
-      Merge(path, isa_, found);
+      Merge(*path, isa_, found);
     } catch (const std::exception&) {
       // No memory, or a path the system does not take: the session runs on, and nothing is kept.
     }

@@ -68,7 +68,11 @@ Layer UnderstandReshape(const NodeView& node) {
   const bool zero = std::find(shape.begin(), shape.end(), 0) != shape.end();
   Require(!zero || node.Int("allowzero", 0) == 0, "reshapes to an empty tensor");
   Require(IsFlattening(node.axes(), shape), "does not keep the batch and merge the rest");
-  return node.MakeLayer(Op::kFlatten, 1);
+  Layer layer = node.MakeLayer(Op::kFlatten, 1);
+  if (shape[0] > 0) layer.expected[0] = shape[0];
+  for (size_t i = 1; i < node.rank() && shape[1] > 0; ++i)
+    layer.expected[i] = node.axes()[i].extent;
+  return layer;
 }
 
 // N x C x 1 x 1 to N x C.
@@ -78,7 +82,9 @@ Layer UnderstandSqueeze(const NodeView& node) {
           "does not squeeze height and width");
   Require(node.axes()[2].extent == 1 && node.axes()[3].extent == 1,
           "squeezes axes not known to be 1");
-  return node.MakeLayer(Op::kFlatten, 1);
+  Layer layer = node.MakeLayer(Op::kFlatten, 1);
+  layer.expected[2] = layer.expected[3] = 1;
+  return layer;
 }
 
 }  // namespace sparseprune::ort

@@ -1,4 +1,6 @@
 // Nodes that work along a whole axis: means of maps, softmax, concatenation.
+#include <algorithm>
+
 #include "ort/node_view.h"
 
 namespace sparseprune::ort {
@@ -12,7 +14,9 @@ Layer UnderstandReduceMean(const NodeView& node) {
   node.ExpectData(1, {4});
   Require(node.Axes("reduces all axes") == Shape{2, 3}, "reduces other axes than height and width");
   Layer layer = node.MakeLayer(Op::kGlobalAveragePool, 1);
-  layer.keep_dims = node.Int("keepdims", 1) != 0;
+  const int64_t keep_dims = node.Int("keepdims", 1);
+  Require(keep_dims == 0 || keep_dims == 1, "unusual keepdims");
+  layer.keep_dims = keep_dims == 1;
   return layer;
 }
 
@@ -25,7 +29,7 @@ Layer UnderstandSoftmax(const NodeView& node) {
 
 // Whether the other axes agree is for the whole graph to say: see extents.h.
 Layer UnderstandConcat(const NodeView& node) {
-  node.ExpectData(node.input_count(), {2, 3, 4});
+  node.ExpectData(std::max<size_t>(node.input_count(), 1), {2, 3, 4});
   Require(node.AxisAt(node.Int("axis", 0)) == node.channel_axis(), "not along the channels");
   return node.MakeLayer(Op::kConcat, node.input_count());
 }

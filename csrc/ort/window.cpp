@@ -40,36 +40,30 @@ int64_t SamePadding(const Window& window, int axis, int64_t input) {
 }
 
 // SAME_UPPER puts the odd one at the end, SAME_LOWER at the beginning.
-void ResolveSame(const std::vector<Axis>& axes, bool upper, Window& window) {
+void ResolveSame(const std::vector<Axis>& axes, bool upper, Layer& layer) {
+  Window& window = layer.window;
   for (int axis = 0; axis < 2; ++axis) {
-    const int64_t total = SamePadding(window, axis, axes[2 + axis].extent);
+    const int64_t extent = axes[2 + axis].extent;
+    const int64_t total = SamePadding(window, axis, extent);
+    if (window.stride[axis] != 1) layer.expected[2 + axis] = extent;
     window.pad_begin[axis] = upper ? total / 2 : total - total / 2;
     window.pad_end[axis] = total - window.pad_begin[axis];
   }
 }
 
-void ResolvePads(const NodeView& node, Window& window) {
+void ResolvePads(const NodeView& node, Layer& layer) {
   const std::string automatic = node.String("auto_pad", "NOTSET");
-  if (automatic == "NOTSET") return ReadPads(node, window);
+  if (automatic == "NOTSET") return ReadPads(node, layer.window);
   if (automatic == "VALID") return;
   Require(automatic == "SAME_UPPER" || automatic == "SAME_LOWER", "unknown auto_pad");
-  ResolveSame(node.axes(), automatic == "SAME_UPPER", window);
+  ResolveSame(node.axes(), automatic == "SAME_UPPER", layer);
 }
 
-// An input known to be smaller than the window is for the CPU provider to explain.
-void ExpectFit(const std::vector<Axis>& axes, const Window& window) {
-  for (int axis = 0; axis < 2; ++axis) {
-    const int64_t extent = axes[2 + axis].extent;
-    const int64_t padded = extent + window.pad_begin[axis] + window.pad_end[axis];
-    Require(extent < 0 || padded >= window.Reach(axis), "its input is smaller than its window");
-  }
-}
-
-void ReadWindow(const NodeView& node, Window& window) {
-  ReadPair(node, "strides", window.stride);
-  ReadPair(node, "dilations", window.dilation);
-  ResolvePads(node, window);
-  ExpectFit(node.axes(), window);
+void ReadWindow(const NodeView& node, Layer& layer) {
+  ReadPair(node, "strides", layer.window.stride);
+  ReadPair(node, "dilations", layer.window.dilation);
+  ResolvePads(node, layer);
+  ExpectFit(node.axes(), layer.window);
 }
 
 // N x C x H x W, and not a signal or a volume.
@@ -86,7 +80,7 @@ Layer UnderstandPool(const NodeView& node, Op op) {
   Layer layer = node.MakeLayer(op, 1);
   Window& window = layer.window;
   ReadPair(node, "kernel_shape", window.kernel);
-  ReadWindow(node, window);
+  ReadWindow(node, layer);
   for (int axis = 0; axis < 2; ++axis) {
     Require(window.dilation[axis] == 1, "dilated window");
     Require(std::max(window.pad_begin[axis], window.pad_end[axis]) < window.kernel[axis],
@@ -96,6 +90,14 @@ Layer UnderstandPool(const NodeView& node, Op op) {
 }
 
 }  // namespace
+
+void ExpectFit(const std::vector<Axis>& axes, const Window& window) {
+  for (int axis = 0; axis < 2; ++axis) {
+    const int64_t extent = axes[2 + axis].extent;
+    const int64_t padded = extent + window.pad_begin[axis] + window.pad_end[axis];
+    Require(extent < 0 || padded >= window.Reach(axis), "its input is smaller than its window");
+  }
+}
 
 Layer UnderstandConv(const NodeView& node) {
   ExpectMap(node, "convolution");
@@ -116,7 +118,7 @@ Layer UnderstandConv(const NodeView& node) {
   std::array<int64_t, 2> declared = layer.window.kernel;
   ReadPair(node, "kernel_shape", declared);
   Require(declared == layer.window.kernel, "kernel_shape does not fit its weight");
-  ReadWindow(node, layer.window);
+  ReadWindow(node, layer);
   return layer;
 }
 

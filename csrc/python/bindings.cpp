@@ -15,6 +15,7 @@
 #include "engine/probe.h"
 #include "engine/program.h"
 #include "engine/shapes.h"
+#include "engine/tuning_run.h"
 #include "engine/tuning_text.h"
 #include "python/arrays.h"
 #include "python/nodes.h"
@@ -105,9 +106,15 @@ std::string TuningOf(const Program& program) {
   return FormatTuning(program.tuning(), program.isa());
 }
 
+// In pieces, between which Python may answer Ctrl-C.
 std::string Tune(Program& program, const std::vector<Shape>& inputs, double seconds) {
+  constexpr double kPieceSeconds = 0.1;
   const py::gil_scoped_release unlocked;
-  program.Tune(inputs, seconds);
+  const std::unique_ptr<TuningRun> tuning = program.StartTuning(inputs, seconds);
+  while (!tuning->Go(kPieceSeconds)) {
+    const py::gil_scoped_acquire locked;
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+  }
   return TuningOf(program);
 }
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sparseprune import __version__
-from sparseprune.cli import checks, networks, runs
+from sparseprune.cli import checks, deployment, networks, runs, timing
 from sparseprune.cli.shell import OVERRIDES
 
 app = typer.Typer(
@@ -37,9 +37,10 @@ app.command(context_settings=OVERRIDES)(runs.run)
 app.command(context_settings=OVERRIDES)(networks.train)
 app.command(context_settings=OVERRIDES)(networks.prune)
 app.command()(networks.slim)
-app.command()(networks.export)
+app.command()(deployment.export)
 app.command(context_settings=OVERRIDES)(checks.evaluate)
-app.command()(checks.bench)
+app.command()(checks.inspect)
+app.command()(timing.bench)
 app.command()(checks.explain)
 app.command()(runs.report)
 app.command()(checks.doctor)

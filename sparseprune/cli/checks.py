@@ -45,41 +45,39 @@ def evaluate(
     return Outcome(rows, tables.evaluation(rows), f"{model}: {failed[0]}" if failed else None)
 
 
+Batch = Annotated[
+    int | None, typer.Option(min=1, help="Batch, where the file leaves it open [default: 1].")
+]
+Shapes = Annotated[
+    list[str] | None,
+    typer.Option(help="Shape of an input the file leaves open: 1,3,224,224 or NAME=1,3,8,8."),
+]
+
+
 @verb
-def bench(
-    models: Annotated[list[Path], typer.Argument(help="ONNX files to time.", metavar="MODEL...")],
-    baseline: Annotated[Path, typer.Option(help="Dense file every other is compared with.")],
-    threads: Annotated[int, typer.Option(min=1)] = 1,
-    batch: Annotated[int, typer.Option(min=1)] = 1,
-    rounds: Annotated[int, typer.Option(min=2, help="Interleaved rounds.")] = 30,
+def inspect(
+    model: Annotated[Path, typer.Argument(help="ONNX file to look at.", metavar="MODEL")],
+    batch: Batch = None,
+    shape: Shapes = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:
-    """Time ONNX files against a dense baseline, in turns.
+    """Show what an ONNX file is: origin, layers, zeros, and what would run sparse.
 
-    sparseprune bench wt90.onnx ft50.onnx --baseline parent.onnx
+    sparseprune inspect wt90.onnx
     """
-    from sparseprune.cli import tables
-    from sparseprune.pipeline import assess
-    from sparseprune.recipe import Measure
+    from sparseprune.cli import explanation, inspection
+    from sparseprune.inspector import inspect as inspect_model
 
-    settings = Measure(threads=threads, batch=batch, rounds=rounds)
-    paths = assess.named([baseline, *models])
-    with bar("bench") as progress:
-        rows = assess.time_files(paths, next(iter(paths)), settings, progress)
-    return Outcome(rows, tables.latency(rows))
+    found = inspect_model(model, batch=batch, shapes=explanation.parse_shapes(shape or []))
+    return Outcome(found, inspection.text(found))
 
 
 @verb
 def explain(
     model: Annotated[Path, typer.Argument(help="ONNX file to explain.", metavar="MODEL")],
-    batch: Annotated[
-        int | None, typer.Option(min=1, help="Batch, where the file leaves it open [default: 1].")
-    ] = None,
-    shape: Annotated[
-        list[str] | None,
-        typer.Option(help="Shape of an input the file leaves open: 1,3,224,224 or NAME=1,3,8,8."),
-    ] = None,
+    batch: Batch = None,
+    shape: Shapes = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:

@@ -3,14 +3,15 @@
 from itertools import groupby
 from typing import Any
 
+from sparseprune.cli import names
 from sparseprune.cli.tables import table
 from sparseprune.errors import InputError
 
-# The longest a name may be beside the other columns; its end tells more than its beginning.
+# The longest a name may be beside the other columns.
 NAME = 18
 
 
-def parse_shapes(texts: list[str]) -> dict[str, list[int]]:
+def parse_shapes(texts: list[str], option: str = "--shape") -> dict[str, list[int]]:
     """["x=1,3,8,8"] as {"x": [1, 3, 8, 8]}; a shape without a name gets the name ""."""
     shapes = {}
     for text in texts:
@@ -20,7 +21,9 @@ def parse_shapes(texts: list[str]) -> dict[str, list[int]]:
         except ValueError:
             shapes[name] = []
         if not shapes[name] or min(shapes[name]) < 1:
-            raise InputError(f"expected --shape like 1,3,224,224 or NAME=1,3,224,224, got {text!r}")
+            raise InputError(
+                f"expected {option} like 1,3,224,224 or NAME=1,3,224,224, got {text!r}"
+            )
     return shapes
 
 
@@ -103,10 +106,4 @@ def _whole(found: dict[str, Any], left: int) -> str:
 
 
 def _name(title: str) -> str:
-    """The name in "Conv 'name'"; the end of a long one, and nothing that moves the cursor."""
-    op, quote, rest = title.partition("'")
-    name = rest.removesuffix("'") if quote else title
-    if len(name) > NAME:  # PyTorch ends every name with the operation
-        name = name.removesuffix(f"/{op.rstrip()}")
-    name = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
-    return name if len(name) <= NAME else f"…{name[1 - NAME :]}"
+    return names.node(title, NAME)

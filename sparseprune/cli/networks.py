@@ -1,4 +1,4 @@
-"""Single steps on files: train, prune, slim, export. Each works on files the one before made."""
+"""Single steps on files: train, prune, slim. Each works on files the one before made."""
 
 from pathlib import Path
 from typing import Annotated
@@ -109,35 +109,3 @@ def slim(
     before, after = slimmed.meta["slim"]["params"]
     result = {"checkpoint": str(out), **slimmed.meta["slim"]}
     return Outcome(result, f"{out}: {before} parameters became {after}")
-
-
-@verb
-def export(
-    checkpoint: Source,
-    out: Out,
-    tune: Annotated[
-        str, typer.Option(help="Seconds to look for the fastest tiles here; or 'full', or 'none'.")
-    ] = "5",
-    as_json: Json = False,
-    debug: Debug = False,
-) -> Outcome:
-    """Write a plain ONNX file, checked against its source and tuned for this CPU.
-
-    sparseprune export wt90.safetensors -o wt90.onnx --tune full
-    """
-    from sparseprune.formats import checkpoint as checkpoints
-    from sparseprune.pipeline import steps
-
-    parity = steps.export_network(checkpoints.load(checkpoint), out, tune=_budget(tune))
-    found = f"largest difference {parity['max_abs']:.1e}, allowed {parity['bound']:.1e}"
-    return Outcome({"onnx": str(out), "parity": parity}, f"{out}: {found}")
-
-
-def _budget(tune: str) -> float | str:
-    """What --tune says, as ``sparseprune.export`` takes it."""
-    if tune in ("full", "none"):
-        return "full" if tune == "full" else 0
-    try:
-        return float(tune)
-    except ValueError as error:
-        raise InputError(f"--tune: expected seconds, 'full' or 'none', got {tune!r}") from error

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 
 BAD_INPUT, GATE_FAILED, INTERRUPTED = 2, 3, 130
+INTERRUPTION = "interrupted; what had finished is kept"
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Debug = Annotated[
@@ -40,11 +41,12 @@ def notes() -> "Console":
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a verb found: for programs, for people, and the sentence of a gate that failed."""
+    """What a verb found: for programs, for people, and what ended it early or failed."""
 
     result: Any
     text: str
     failure: str | None = None
+    code: int = GATE_FAILED
 
 
 def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
@@ -67,7 +69,7 @@ def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
             _fail(sentence, code)
         else:
             if outcome.failure:
-                _fail(outcome.failure, GATE_FAILED)
+                _fail(outcome.failure, outcome.code)
 
     return run
 
@@ -90,7 +92,7 @@ def _explain(error: BaseException) -> tuple[str, int | None]:
         case InputError():
             return str(error), BAD_INPUT
         case KeyboardInterrupt():
-            return "interrupted; what had finished is kept", INTERRUPTED
+            return INTERRUPTION, INTERRUPTED
         case ModuleNotFoundError():
             remedy = "which is not installed; run: pip install 'sparseprune[all]'"
             return f"this verb needs {error.name}, {remedy}", BAD_INPUT

@@ -31,23 +31,6 @@ def evaluation(rows: Sequence[Row]) -> str:
     return "\n".join([table(head, body), "", *closing])
 
 
-def latency(rows: Sequence[Row]) -> str:
-    """Median latency and paired speed-up of each file."""
-    body = [
-        [
-            row["id"],
-            f"{row['median_us']:.0f}",
-            f"{row['speedup']:.2f}",
-            f"{row['speedup_low']:.2f} to {row['speedup_high']:.2f}",
-            f"{row['memory_bytes'] / 2**20:.1f}",
-            f"{row['load_ms']:.0f}",
-        ]
-        for row in select(rows, "latency")
-    ]
-    head = ["file", "median µs", "speed-up", "95 % interval", "memory MiB", "load ms"]
-    return table(head, body)
-
-
 def diagnosis(found: dict[str, Any]) -> str:
     """What ``doctor`` found, one fact a line."""
     machine = {key: _words(value) for key, value in found["machine"].items()}
@@ -71,12 +54,17 @@ def _words(value: Any) -> str:
     return str(value)
 
 
-def table(head: Iterable[str], body: Iterable[Sequence[str]]) -> str:
-    """Lines of at most WIDTH characters; the first column is to the left, the others right."""
-    grid = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+def table(
+    head: Iterable[str], body: Iterable[Sequence[str]], *, tight: bool = False, left: int = 1
+) -> str:
+    """Lines of at most WIDTH characters; ``left`` columns are to the left, the others right.
+
+    Columns stand three characters apart; two where it is ``tight``.
+    """
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=tight)
     for index, title in enumerate(head):
         # A name is never cut: it is what the reader looks for.
-        grid.add_column(title, justify="right" if index else "left", overflow="fold")
+        grid.add_column(title, justify="right" if index >= left else "left", overflow="fold")
     for line in body:
         grid.add_row(*line)
     out = StringIO()

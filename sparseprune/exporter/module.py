@@ -4,20 +4,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
 import onnx
 import torch
 from torch import nn
 
-from sparseprune.convert import bounds, check
+from sparseprune.convert import bounds
 from sparseprune.errors import GateError, InputError
-from sparseprune.exporter import destination, provenance, tuning
-from sparseprune.exporter.probe import Batch, as_pictures, enough
-from sparseprune.exporter.translate import translate
+from sparseprune.exporter import parity, provenance
+from sparseprune.exporter.deploy import Bounds, Source, deploy
+from sparseprune.exporter.options import Options
+from sparseprune.exporter.probe import Batch, as_pictures, enough, pictures_probe
+from sparseprune.exporter.translate import INPUT, OPSET, OUTPUT, translate
 from sparseprune.exporter.zeros import check_zeros
 from sparseprune.formats import checkpoint
 from sparseprune.formats.finite import check_finite
-from sparseprune.runtime import OnnxRunner, TorchRunner
+from sparseprune.rewrite import versions
+from sparseprune.runtime import TorchRunner
+
+# The bound takes a backward pass for each: 1 000 classes of a ResNet-50 would take hours.
+_MOST_CLASSES = 100
 
 
 def export(
@@ -25,45 +30,42 @@ def export(
     path: Path,
     example_inputs: object,
     entries: Mapping[str, Any],
-    *,
-    provider: str,
-    bound: float | None,
-    tune: tuning.Budget,
+    options: Options,
 ) -> dict[str, Any]:
     """See :func:`sparseprune.export`."""
     pictures = as_pictures(example_inputs)
     check_finite(model.state_dict())
-    proto = translate(model, torch.from_numpy(pictures))
+    opset = min(OPSET, versions.newest(options.oldest)[0])
+    proto = translate(model, torch.from_numpy(pictures), opset)
     provenance.strip(proto)
     check_zeros(model, proto)
     try:
         onnx.checker.check_model(proto, full_check=True)
     except onnx.checker.ValidationError as error:
         raise GateError(f"{path}: torch wrote an invalid ONNX model: {error}") from error
-    probe = enough(pictures)
-    tuning.tune(proto, probe, tune, provider)
-    candidate = OnnxRunner(proto.SerializeToString(), provider=provider, name=str(path))
-    found = check.parity(
-        TorchRunner(model).predict, candidate.predict, probe, limit(model, probe, bound)
+    shown = enough(pictures)
+    logits = TorchRunner(model).predict(shown)
+    source = Source(
+        proto,
+        checkpoint.digest(model.state_dict()),
+        pictures_probe(INPUT, shown),
+        [{OUTPUT: logits}],
+        lambda: limits(model, shown, logits, options.bound),
+        translated=True,
     )
-    parity = {**found, "provider": candidate.provider}
-    origin = {"source": checkpoint.digest(model.state_dict()), **provenance.tools()}
-    provenance.stamp(proto, {**origin, **entries, "parity": parity})
-    destination.write(proto, path)
-    return parity
+    return deploy(source, path, options, entries)
 
 
-def limit(model: nn.Module, probe: Batch, bound: float | None) -> npt.ArrayLike:
+def limits(model: nn.Module, pictures: Batch, logits: Batch, bound: float | None) -> Bounds:
     """The given bound, or the computed one for every logit.
 
-    Raises:
-        InputError: the model has an operation without a known rounding error.
+    Where a layer's rounding is not known, or would take too long to follow, two evaluations may
+    differ in half of their digits.
     """
-    if bound is not None:
-        return bound
+    answers = [{OUTPUT: logits}]
+    if bound is not None or logits.shape[1] > _MOST_CLASSES:
+        return parity.limits(answers, bound)
     try:
-        return bounds.difference(model, torch.from_numpy(probe)).numpy()
-    except InputError as error:
-        raise InputError(
-            f"{error}; give the largest difference of a logit to allow as 'bound'"
-        ) from error
+        return [{OUTPUT: bounds.difference(model, torch.from_numpy(pictures)).numpy()}]
+    except InputError:
+        return parity.limits(answers, None)

@@ -1,40 +1,67 @@
-"""Pictures to ask both sides of a parity check."""
+"""What to ask both sides of a parity check: given inputs, or generated ones."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from sparseprune.errors import InputError
 
+Array = npt.NDArray[Any]
 Batch = npt.NDArray[np.float32]
+Feeds = dict[str, Array]
+Shapes = Mapping[str, Sequence[int]]
 
 # A wrong layer changes nearly every answer, so a few pictures would do; more find what only some
 # reach. The bound is computed for each in float64, about 30 ms a picture (ResNet-20, one thread).
-_FEWEST, _MOST = 16, 32
-_SEED = 0
+FEWEST, MOST = 16, 32
+SEED = 0
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Inputs for a parity check.
+
+    Attributes:
+        runs: the inputs of each run by name.
+        single: the smallest run the model takes; for timing.
+        images: samples in all runs.
+    """
+
+    runs: list[Feeds]
+    single: Feeds
+    images: int
 
 
 def as_pictures(example: object) -> Batch:
     """The example batch as an array.
 
     Raises:
-        InputError: it is not one float32 tensor [N, ...] of finite values.
+        InputError: it is not one float32 tensor or array [N, ...] of finite values.
     """
     if isinstance(example, tuple | list) and len(example) == 1:
         example = example[0]
-    if not isinstance(example, torch.Tensor) or example.dtype != torch.float32:
-        found = example.dtype if isinstance(example, torch.Tensor) else type(example).__name__
+    if str(getattr(example, "dtype", "")).removeprefix("torch.") != "float32":
+        found = getattr(example, "dtype", type(example).__name__)
         raise InputError(
             f"example_inputs: expected one float32 tensor of shape [N, C, H, W], got {found}"
         )
-    if example.ndim < 2 or example.numel() == 0:
+    pictures = as_array(example)
+    if pictures.ndim < 2 or pictures.size == 0:
         raise InputError(
             "example_inputs: expected a batch of shape [N, C, H, W], N >= 1, got "
-            f"{list(example.shape)}"
+            f"{list(pictures.shape)}"
         )
-    if not torch.isfinite(example).all():
+    if not np.isfinite(pictures).all():
         raise InputError("example_inputs: expected finite pictures, got NaN or infinity")
-    return example.detach().cpu().numpy()
+    return pictures
+
+
+def as_array(example: Any) -> Array:
+    """A tensor or array as an array; torch is not needed to know one of its tensors."""
+    return example.detach().cpu().numpy() if hasattr(example, "detach") else np.asarray(example)
 
 
 def enough(pictures: Batch) -> Batch:
@@ -42,8 +69,13 @@ def enough(pictures: Batch) -> Batch:
 
     Normalised pictures have about that distribution; the seed is fixed.
     """
-    missing = max(_FEWEST - len(pictures), 0)
+    missing = max(FEWEST - len(pictures), 0)
     drawn = (
-        np.random.default_rng(_SEED).normal(size=(missing, *pictures.shape[1:])).astype(np.float32)
+        np.random.default_rng(SEED).normal(size=(missing, *pictures.shape[1:])).astype(np.float32)
     )
-    return np.concatenate([pictures[:_MOST], drawn])
+    return np.concatenate([pictures[:MOST], drawn])
+
+
+def pictures_probe(name: str, pictures: Batch) -> Probe:
+    """One run of a model with one input that takes any batch."""
+    return Probe([{name: pictures}], {name: pictures[:1]}, len(pictures))

@@ -16,6 +16,7 @@ from sparseprune.errors import InputError, first_line
 
 # The newest operator set whose operators our execution provider and ONNX Runtime 1.23 both know.
 OPSET = 20
+INPUT, OUTPUT = "input", "logits"
 _ANY_BATCH = ({0: torch.export.Dim("batch")},)
 _BATCH_FIXED = (
     "expected logits of shape [batch, classes] for any batch, got {}; "
@@ -23,7 +24,7 @@ _BATCH_FIXED = (
 )
 
 
-def translate(model: nn.Module, example: torch.Tensor) -> onnx.ModelProto:
+def translate(model: nn.Module, example: torch.Tensor, opset: int = OPSET) -> onnx.ModelProto:
     """Plain ONNX of a classifier: float32 "input" [batch, ...] to "logits" [batch, classes].
 
     BatchNorm is folded into the convolution before it (a zero weight stays exactly zero: it is
@@ -36,10 +37,10 @@ def translate(model: nn.Module, example: torch.Tensor) -> onnx.ModelProto:
     twin = copy.deepcopy(model).cpu().eval().requires_grad_(False)
     where = _Where(twin)
     example = _several(example.detach().cpu())
-    with _quiet():
+    with quiet():
         _try(twin, example, where)
         program = _capture(twin, example, where)
-        proto = _convert(program)
+        proto = _convert(program, opset)
     _check_output(proto)
     return proto
 
@@ -95,20 +96,20 @@ def _capture(
         ) from error
 
 
-def _convert(program: torch.export.ExportedProgram) -> onnx.ModelProto:
+def _convert(program: torch.export.ExportedProgram, opset: int) -> onnx.ModelProto:
     try:
         result = torch.onnx.export(
             program,
             dynamo=True,
             verbose=False,
-            opset_version=OPSET,
-            input_names=["input"],
-            output_names=["logits"],
+            opset_version=opset,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
             dynamic_shapes=_ANY_BATCH,  # the program has them already; this names the axis
         )
     except Exception as error:
         raise InputError(
-            f"{_untranslated(program, error)}; replace it by operators of ONNX opset {OPSET}"
+            f"{_untranslated(program, error)}; replace it by operators of ONNX opset {opset}"
         ) from error
     if result is None:
         raise InputError("torch.onnx returned no model; update torch and onnxscript")
@@ -139,7 +140,7 @@ def _check_output(proto: onnx.ModelProto) -> None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep torch's progress and deprecation chatter from the user; errors still raise."""
     before: Any = logging.root.manager.disable
     logging.disable(logging.CRITICAL)

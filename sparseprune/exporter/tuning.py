@@ -1,17 +1,17 @@
 """What the provider found to run fastest, carried in the file itself."""
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 
 from sparseprune import onnxruntime
 from sparseprune.errors import InputError
 from sparseprune.exporter import provenance
-from sparseprune.exporter.probe import Batch
+from sparseprune.exporter.probe import Feeds
 
 KEY = "tuning"
 # Gains that are left after this time are small: the candidates most likely to be fast come first.
@@ -46,16 +46,23 @@ def budget(tune: float | str) -> Budget:
     return Budget(tune)
 
 
-def tune(proto: onnx.ModelProto, pictures: Batch, budget: Budget, provider: str) -> None:
+def tune(
+    proto: onnx.ModelProto,
+    feeds: Feeds,
+    budget: Budget,
+    provider: str,
+    loadable: Callable[[onnx.ModelProto], bytes | Path],
+) -> None:
     """Tune the provider on ``proto`` and note in its metadata what was found.
 
     Nothing changes where the provider runs no part of the model, or finds nothing.
 
     Args:
         proto: changed in place.
-        pictures: [N, ...], N >= 1: the first runs, or as many as the model takes at least.
+        feeds: the inputs to run it with.
         budget: the time to take.
         provider: see ``onnxruntime.session``.
+        loadable: gives the model as a runtime can load it.
 
     Raises:
         InputError: the model cannot be run.
@@ -67,23 +74,21 @@ def tune(proto: onnx.ModelProto, pictures: Batch, budget: Budget, provider: str)
     with tempfile.TemporaryDirectory() as folder:
         found = Path(folder) / "tuning.txt"
         session = onnxruntime.session(
-            proto.SerializeToString(),
+            loadable(proto),
             threads=1,
             provider=provider,
             tune_seconds=budget.seconds,
             tuning_file=found,
             tuning_cache="refresh" if budget.anew else "on",
         )
-        _run(session, pictures)
+        _run(session, feeds)
         text = found.read_text(encoding="ascii") if found.exists() else ""
     if text:
         provenance.stamp(proto, {KEY: text})
 
 
-def _run(session: Any, pictures: Batch) -> None:
-    port = session.get_inputs()[0]
-    batch = port.shape[0] if isinstance(port.shape[0], int) else 1
+def _run(session: Any, feeds: Feeds) -> None:
     try:
-        session.run(None, {port.name: np.resize(pictures, (batch, *pictures.shape[1:]))})
+        session.run(None, feeds)
     except Exception as error:  # ONNX Runtime's errors share no base of their own
         raise InputError(onnxruntime.cause("the model", error)) from error

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,15 +32,27 @@ class Footprint:
 
 
 def memory(
-    path: str | Path, shape: Sequence[int], *, threads: int | None = 1, provider: str = "auto"
+    path: str | Path,
+    shape: Sequence[int] | Mapping[str, Sequence[int]],
+    *,
+    threads: int | None = 1,
+    provider: str = "auto",
 ) -> Footprint:
-    """Load ``path`` in a fresh process, predict once on zeros of ``shape``, and report.
+    """Load ``path`` in a fresh process, run it once on zeros, and report.
+
+    Args:
+        path: an ONNX file.
+        shape: of its input; of several, by name.
+        threads: see ``onnxruntime.session``.
+        provider: the same.
 
     Raises:
         InputError: the process could not load or run the file; its last words are in the message.
     """
     root = Path(sparseprune.__file__).parents[1]
-    job = {"path": str(path), "shape": list(shape), "threads": threads, "provider": provider}
+    given = shape if isinstance(shape, Mapping) else {"": shape}
+    shapes = {name: list(extents) for name, extents in given.items()}
+    job = {"path": str(path), "shapes": shapes, "threads": threads, "provider": provider}
     try:
         child = subprocess.run(
             [sys.executable, str(_CHILD), str(root), json.dumps(job)],

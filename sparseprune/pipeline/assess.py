@@ -1,24 +1,20 @@
-"""Questions about deployed files: how good are they, does the speed-up hide a loss, how fast."""
+"""Questions about deployed files: how good are they, does the speed-up hide a loss."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from sparseprune import evaluate, measure, recipe
+from sparseprune import evaluate, recipe
 from sparseprune.data.shifts import shifts
 from sparseprune.errors import InputError
 from sparseprune.evaluate import Pair
 from sparseprune.pipeline import steps
 from sparseprune.pipeline.schedule import Progress, counted
-from sparseprune.recipe import Measure, Recipe
+from sparseprune.recipe import Recipe
 from sparseprune.records import Row
 from sparseprune.runtime import OnnxRunner, Runner
 
-Batch = npt.NDArray[np.float32]
 MODEL, PARENT = "model", "parent"
 
 
@@ -62,40 +58,3 @@ def evaluate_file(
         parent=PARENT if parent is not None else None,
         progress=counted(progress),
     )
-
-
-def named(paths: Sequence[Path]) -> dict[str, Path]:
-    """Paths by file name, or by path where two files share a name; each file once."""
-    unique = list(dict.fromkeys(paths))
-    names = [path.name for path in unique]
-    return {path.name if names.count(path.name) == 1 else str(path): path for path in unique}
-
-
-def time_files(
-    paths: Mapping[str, Path],
-    baseline: str,
-    settings: Measure,
-    progress: Progress,
-) -> list[Row]:
-    """``latency`` rows of ONNX files, timed in turns with the ``baseline`` among them.
-
-    They see seeded noise: the time of a network does not depend on its pictures.
-    """
-    runners = {id: OnnxRunner(path, threads=settings.threads) for id, path in paths.items()}
-    return measure.latency(
-        runners,
-        baseline,
-        _noise(runners[baseline], settings.batch),
-        settings,
-        progress=counted(progress),
-    )
-
-
-def _noise(runner: OnnxRunner, count: int) -> Batch:
-    _, *shape = runner.session.get_inputs()[0].shape
-    if not all(isinstance(side, int) for side in shape):
-        raise InputError(
-            f"{runner.name}: expected an input of fixed size but for the batch, got {shape}; "
-            "export it with a fixed picture size"
-        )
-    return np.random.default_rng(0).standard_normal((count, *shape), dtype=np.float32)

@@ -154,6 +154,7 @@ def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progre
         checkpoints.save(folder.slim(network.id), source)
     path = folder.onnx(network.id)
     parity = steps.export_network(source, path, network.provider, recipe.export.tune_seconds)
+    parity.pop("bytes")  # of the file alone, which the row has
     runner = _deployed(folder, network)
     row: Row = {
         "kind": "network",

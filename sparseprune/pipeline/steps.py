@@ -132,19 +132,35 @@ def require_smaller(slimmed: Checkpoint) -> None:
 
 
 def export_network(
-    source: Checkpoint, path: Path, provider: str = "auto", tune: float | str = 0
+    source: Checkpoint,
+    path: Path,
+    provider: str = "auto",
+    tune: float | str = 0,
+    example_inputs: Any = None,
+    **form: Any,
 ) -> Row:
-    """Write the ONNX file to deploy, with its provenance, and return what parity was found."""
+    """Write the ONNX file to deploy, with its provenance, and return what parity was found.
+
+    Without ``example_inputs`` test pictures of the recipe are shown; ``form`` are the other options
+    of ``exporter.export``.
+    """
     meta = source.meta
     provenance = {key: meta[key] for key in _PROVENANCE if meta.get(key) is not None}
     # "versions" are those of the exporting tools; the training may have seen others.
     provenance["training_versions"] = meta.get("versions")
     provenance["source"] = checkpoints.digest(source.state)
     model = models.load(source)
-    _, test = pictures(recipe_of(source).data)
-    inputs = torch.from_numpy(data.normalise(test.images[:_PARITY_IMAGES], test))
+    if example_inputs is None:
+        _, test = pictures(recipe_of(source).data)
+        example_inputs = data.normalise(test.images[:_PARITY_IMAGES], test)
     return exporter.export(
-        model, path, example_inputs=inputs, provenance=provenance, provider=provider, tune=tune
+        model,
+        path,
+        example_inputs=example_inputs,
+        provenance=provenance,
+        provider=provider,
+        tune=tune,
+        **form,
     )
 
 

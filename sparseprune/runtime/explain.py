@@ -6,13 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from sparseprune import onnxruntime
 from sparseprune.errors import InputError
-
-_TYPES = {"float": "float32", "double": "float64"}  # ONNX Runtime's names that are not NumPy's
+from sparseprune.runtime import inputs
 
 
 def explain(
@@ -34,12 +30,18 @@ def explain(
         whose cost is known.
 
     Raises:
-        InputError: For a file that is no ONNX model, an input whose shape is open, and a shape
-            that does not fit.
+        InputError: For a file that is no ONNX model, an input whose shape is open, a shape that
+            does not fit, and an ONNX Runtime without providers like ours.
     """
-    inputs = _inputs(model)
-    sizes = _resolve(inputs, batch, dict(shapes or {}))
-    feeds = {i.name: _zeros(i, sizes[i.name]) for i in inputs}
+    status = onnxruntime.status()
+    if status["loads"] and status["route"] != "provider":
+        raise InputError(
+            "only onnxruntime >= 1.23 has a sparse provider to ask, got "
+            f"{status['onnxruntime']}; upgrade it with: pip install -U onnxruntime"
+        )
+    ports = inputs.declared(model)
+    sizes = inputs.resolve(ports, batch, shapes or {})
+    feeds = inputs.zeros(ports, sizes)
     with tempfile.TemporaryDirectory() as folder:
         lines = Path(folder) / "explained"
         session = onnxruntime.session(
@@ -47,7 +49,7 @@ def explain(
             provider="sparseprune",
             threads=1,
             explain=lines,
-            options=_fixed(inputs, sizes),
+            options=_fixed(ports, sizes),
         )
         try:
             session.run(None, feeds)
@@ -61,80 +63,11 @@ def explain(
     }
 
 
-def _inputs(model: Path) -> list[Any]:
-    return list(onnxruntime.session(model, provider="cpu", threads=1).get_inputs())
-
-
-def _dtype(name: str) -> np.dtype[Any]:
-    inner = name.removeprefix("tensor(").removesuffix(")")
-    try:
-        return np.dtype(_TYPES.get(inner, inner))
-    except TypeError as error:
-        raise InputError(f"expected inputs that are numbers, got one of type {name}") from error
-
-
-def _zeros(value: Any, size: tuple[int, ...]) -> npt.NDArray[Any]:
-    try:
-        return np.zeros(size, _dtype(value.type))
-    except (MemoryError, ValueError) as error:
-        raise InputError(
-            f"there is no memory for input {value.name!r} of shape {_words(size)}; "
-            "give a smaller one with --shape"
-        ) from error
-
-
-def _resolve(
-    inputs: list[Any], batch: int | None, shapes: dict[str, Sequence[int]]
-) -> dict[str, tuple[int, ...]]:
-    """The shape to run each input with."""
-    names = [i.name for i in inputs]
-    if "" in shapes:
-        if len(names) != 1:
-            raise InputError(f"expected --shape NAME=..., one for each of {', '.join(names)}")
-        shapes[names[0]] = shapes.pop("")
-    for name in shapes:
-        if name not in names:
-            raise InputError(f"expected --shape for one of {', '.join(names)}, got {name!r}")
-    return {i.name: _size(i, batch, shapes.get(i.name)) for i in inputs}
-
-
-def _size(value: Any, batch: int | None, shape: Sequence[int] | None) -> tuple[int, ...]:
-    known = [extent if isinstance(extent, int) else None for extent in value.shape]
-    if shape is None:
-        if None in known[1:]:
-            raise InputError(
-                f"the shape of input {value.name!r} is open: {_words(value.shape)}; "
-                f"give it with --shape {value.name}="
-                + ",".join("?" if extent is None else str(extent) for extent in known)
-            )
-        shape = [*_first(value, known, batch), *(extent or 0 for extent in known[1:])]
-    fits = len(shape) == len(known) and all(
-        extent in (None, asked) for extent, asked in zip(known, shape, strict=True)
-    )
-    if not fits:
-        raise InputError(
-            f"input {value.name!r} has shape {_words(value.shape)}, got --shape {_words(shape)}"
-        )
-    return tuple(shape)
-
-
-def _first(value: Any, known: list[int | None], batch: int | None) -> list[int]:
-    if not known:
-        return []
-    if batch is not None and known[0] not in (None, batch):
-        raise InputError(f"input {value.name!r} has a fixed batch of {known[0]}, got {batch}")
-    return [(batch or 1) if known[0] is None else known[0]]
-
-
-def _words(shape: Sequence[Any]) -> str:
-    return "[" + ", ".join(str(extent) if extent is not None else "?" for extent in shape) + "]"
-
-
-def _fixed(inputs: list[Any], sizes: Mapping[str, tuple[int, ...]]) -> Any:
+def _fixed(ports: list[Any], sizes: Mapping[str, tuple[int, ...]]) -> Any:
     """Options that tell ONNX Runtime the open extents, so that it infers all shapes from them."""
     options = onnxruntime.quiet_options()
     known: dict[str, int] = {}
-    for value in inputs:
+    for value in ports:
         for symbol, extent in zip(value.shape, sizes[value.name], strict=True):
             if isinstance(symbol, str) and known.setdefault(symbol, extent) == extent:
                 options.add_free_dimension_override_by_name(symbol, extent)
@@ -142,6 +75,9 @@ def _fixed(inputs: list[Any], sizes: Mapping[str, tuple[int, ...]]) -> Any:
 
 
 def _gather(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    # Only the last graph that the provider was shown is run.
+    last = max((i for i, row in enumerate(rows) if row["event"] == "graph"), default=0)
+    rows = rows[last:]
     nodes = [_strip(row) for row in rows if row["event"] == "node"]
     regions = [row for row in rows if row["event"] == "region"]
     layers = [_strip(row) for row in rows if row["event"] == "layer"]

@@ -153,7 +153,19 @@ def test_a_bug_of_ours_is_not_hidden(monkeypatch):
 
 @pytest.mark.parametrize(
     "verb",
-    ["run", "train", "prune", "slim", "export", "evaluate", "bench", "explain", "report", "doctor"],
+    [
+        "run",
+        "train",
+        "prune",
+        "slim",
+        "export",
+        "evaluate",
+        "inspect",
+        "bench",
+        "explain",
+        "report",
+        "doctor",
+    ],
 )
 def test_every_verb_has_help_with_an_example(verb):
     done = call(verb, "--help")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from sparseprune import models
-from sparseprune.convert import bounds, check, slim
+from sparseprune.convert import bounds, slim
 from sparseprune.errors import InputError
 from sparseprune.formats.checkpoint import Checkpoint
 from sparseprune.runtime import TorchRunner
@@ -22,7 +22,8 @@ NARROW = {"vgg16": {"width": 8}, "resnet20": {"width": 8}}
 def assert_equal(twin: nn.Module, slimmed: nn.Module, inputs: torch.Tensor) -> None:
     """Both networks answer alike within the computed rounding error."""
     bound = bounds.difference(twin, inputs)
-    check.parity(TorchRunner(twin).predict, TorchRunner(slimmed).predict, inputs.numpy(), bound)
+    answers = [TorchRunner(network).predict(inputs.numpy()) for network in (twin, slimmed)]
+    assert (abs(answers[1] - answers[0]) <= bound.numpy()).all()
     # The gate can fail: the bound stays far below the logits themselves.
     with torch.no_grad():
         assert bound.max() < 0.05 * twin(inputs).abs().max()

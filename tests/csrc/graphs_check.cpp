@@ -17,6 +17,7 @@
 
 #include "engine/isa.h"
 #include "engine/program.h"
+#include "engine/tuning_run.h"
 #include "python/threads.h"
 
 using namespace sparseprune;
@@ -180,7 +181,10 @@ void CheckProgram(const Case& tested, const Program& program) {
 // While another thread tunes, answers change by rounding at most.
 void CheckTuning(const Case& tested, Program& program, double seconds) {
   std::thread tuner([&] {
-    for (const Sample& sample : tested.samples) program.Tune({sample.shape}, seconds);
+    for (const Sample& sample : tested.samples) {
+      const auto tuning = program.StartTuning({sample.shape}, seconds);
+      while (!tuning->Go(seconds / 4)) continue;
+    }
   });
   std::exception_ptr failure;
   try {

@@ -1,15 +1,23 @@
 """The instruction sets: which there are, which is chosen, and that none leaks into the others."""
 
+import platform
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from sparseprune import _cpu
 
 LANES = {"avx512": 16, "avx2": 8, "baseline": 4}
+FLAGS = {
+    "avx512": {"avx512f", "avx512vl", "avx512dq", "avx512bw", "avx2", "fma"},
+    "avx2": {"avx2", "fma"},
+    "baseline": set(),
+}
+CPU_INFO = Path("/proc/cpuinfo")
 
 
 def test_lanes(isa):
@@ -22,6 +30,15 @@ def test_best_comes_first(monkeypatch):
     assert found == [name for name in LANES if name in found]
     assert found[-1] == "baseline"
     assert _cpu.resolve_isa() == found[0]
+
+
+@pytest.mark.skipif(
+    platform.machine() != "x86_64" or not CPU_INFO.exists(), reason="needs x86-64 Linux"
+)
+def test_all_that_the_system_lists_are_found():
+    """Linux lists what it enables; to miss one would be slow, and would answer right."""
+    has = set(re.search(r"^flags\s*:(.*)", CPU_INFO.read_text(), re.MULTILINE)[1].split())
+    assert _cpu.available_isas() == [name for name, needed in FLAGS.items() if needed <= has]
 
 
 @pytest.mark.parametrize("name", _cpu.available_isas())

@@ -71,7 +71,7 @@ def test_rounding_stays_within_its_bounds(isa, engine, rng):
 
 def test_text_round_trips(net, tuned):
     nodes, _ = net
-    assert tuned.startswith(f"sparseprune-tuning 1 {_cpu.resolve_isa()} ")
+    assert tuned.startswith(f"sparseprune-tuning 2 {_cpu.resolve_isa()} ")
     assert all(CHOICE.fullmatch(f" = {choice}") for choice in entries(tuned).values())
     assert _cpu.Program(nodes, [0], [3], tuning=tuned).tuning == tuned
 
@@ -105,10 +105,29 @@ def test_keys_do_not_depend_on_which_weights_are_kept(engine):
     assert len(keys(0)) == 1
 
 
+def test_keys_tell_how_a_mask_is_packed(engine, rng):
+    """Equal shape and density; one mask all of blocks of four rows, of the other a third."""
+
+    def key(blocked):
+        taps = (rng.permutation(64 * 9) < 48).reshape(64, 3, 3)
+        kept = np.zeros((16, 64, 3, 3), bool)
+        kept[:blocked] = taps
+        for row in range(blocked, 16):
+            kept[row] = np.roll(taps, row, axis=0)
+        weight = np.where(kept, engine.floats(rng, *kept.shape), 0).astype(np.float32)
+        program = _cpu.Program([_cpu.conv("c", 0, 1, weight, **PAD)], [0], [1])
+        (key,) = entries(program.tune([[1, 64, 16, 16]], 0.1))
+        return key
+
+    assert key(16) != key(4)
+    assert key(16).rsplit(" ", 1)[0] == key(4).rsplit(" ", 1)[0]
+    assert re.fullmatch(r"blocks=[1248]:\d+(\+[1248]:\d+)*", key(4).rsplit(" ", 1)[1])
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda text: text.replace("sparseprune-tuning 1 ", "sparseprune-tuning 2 ", 1),
+        lambda text: text.replace("sparseprune-tuning 2 ", "sparseprune-tuning 1 ", 1),
         lambda text: text.replace(f" {_cpu.resolve_isa()} ", " avx1024 ", 1),
         lambda text: re.sub("^(.*)\n", r"\1 of tomorrow\n", text, count=1),
         lambda text: text + "\n" * (1 << 20),

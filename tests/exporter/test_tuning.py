@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -30,7 +31,11 @@ def proto(translated, tmp_path, monkeypatch):
 
 @pytest.fixture
 def batch(pictures):
-    return enough(pictures.numpy())
+    return {"input": enough(pictures.numpy())[:1]}
+
+
+def tune(proto, feeds, budget, provider):
+    tuning.tune(proto, feeds, budget, provider, onnx.ModelProto.SerializeToString)
 
 
 def slowed(text):
@@ -49,14 +54,14 @@ def test_an_export_is_tuned_by_default(exported):
 
 
 def test_tuning_changes_the_note_alone(proto, batch, translated):
-    tuning.tune(proto, batch, Budget(0.1), "auto")
+    tune(proto, batch, Budget(0.1), "auto")
     assert noted(proto) is not None
     assert proto.graph == translated.graph
 
 
 @pytest.mark.parametrize(("budget", "provider"), [(0, "auto"), (0.1, "cpu")])
 def test_nothing_is_noted_where_nothing_is_tuned(proto, batch, translated, budget, provider):
-    tuning.tune(proto, batch, Budget(budget), provider)
+    tune(proto, batch, Budget(budget), provider)
     assert proto == translated
 
 
@@ -68,12 +73,12 @@ def test_a_network_without_zeros_is_not_tuned(tmp_path):
 
 
 def test_what_a_file_says_of_this_cpu_is_kept_unless_all_is_to_be_tried(proto, batch, tmp_path):
-    tuning.tune(proto, batch, Budget(0.1), "auto")
+    tune(proto, batch, Budget(0.1), "auto")
     slow = slowed(noted(proto))
     onnx.helper.set_model_props(proto, {KEY: slow, "foreign": "kept"})
-    tuning.tune(proto, batch, Budget(0.1), "auto")
+    tune(proto, batch, Budget(0.1), "auto")
     assert noted(proto) == slow
-    tuning.tune(proto, batch, Budget(0.2, anew=True), "auto")
+    tune(proto, batch, Budget(0.2, anew=True), "auto")
     assert noted(proto).count("\n") == slow.count("\n")
     assert noted(proto) != slow
     # The last word is what later sessions find.
@@ -84,7 +89,7 @@ def test_what_a_file_says_of_this_cpu_is_kept_unless_all_is_to_be_tried(proto, b
 
 def test_a_model_of_a_fixed_batch_is_tuned_with_it(proto, batch):
     proto.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 20
-    tuning.tune(proto, batch, Budget(0.1), "auto")
+    tune(proto, {"input": np.resize(batch["input"], (20, 2, 6, 6))}, Budget(0.1), "auto")
     assert noted(proto) is not None
 
 
@@ -116,4 +121,4 @@ def test_budgets_are_checked_before_anything_else(make_model, pictures, tmp_path
 
 def test_a_model_that_cannot_run_is_explained(proto, batch):
     with pytest.raises(InputError, match="ONNX Runtime cannot run the model"):
-        tuning.tune(proto, batch[:, :1], Budget(0.1), "auto")
+        tune(proto, {"input": batch["input"][:, :1]}, Budget(0.1), "auto")

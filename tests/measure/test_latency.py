@@ -31,7 +31,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     made = Clock()
-    monkeypatch.setattr(import_module("sparseprune.measure.latency"), "time", made)
+    monkeypatch.setattr(import_module("sparseprune.measure.pairs"), "time", made)
     return made
 
 
@@ -90,11 +90,21 @@ def test_a_machine_that_slows_down_does_not_bias_the_speedup(clock):
         assert 0 < row["noise"] < 0.01
 
 
-def test_a_sample_is_long_enough_for_the_clock(clock):
-    runner = Worker(clock, 1e-4)
-    latency({"dense": runner}, "dense", BATCH, Measure(rounds=2), footprint=False)
-    # 5 calls to warm up; 2 rounds of 2 samples of 10 calls, and 1 before each for the caches.
-    assert runner.calls == pytest.approx(5 + 4 * 11, abs=4)
+@pytest.mark.parametrize(
+    ("seconds", "rounds", "calls"),
+    [
+        (1e-4, 40, 10),  # a millisecond for the clock
+        (1e-3, 20, 5),  # a hundred calls for the 99th percentile
+        (2.5e-2, 20, 1),  # unless that takes too long
+    ],
+)
+def test_a_sample_is_long_enough(clock, seconds, rounds, calls):
+    runner = Worker(clock, seconds)
+    (row,) = latency({"dense": runner}, "dense", BATCH, Measure(rounds=rounds), footprint=False)
+    assert row["calls"] == pytest.approx(rounds * calls, abs=rounds)
+    assert (row["p99_us"] is None) == (row["calls"] < 100)
+    # 5 calls to warm up; a round has 2 samples, each with a call before it for the caches.
+    assert runner.calls == 5 + 2 * (row["calls"] + rounds)
 
 
 def test_sessions_with_several_threads_get_a_pause_first(clock):

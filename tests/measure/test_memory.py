@@ -32,7 +32,8 @@ def test_the_process_loads_neither_torch_nor_onnx(linear_model):
     code = (
         f"import sys; sys.argv = ['child', '.', '']; sys.path.insert(0, {str(_CHILD.parent)!r}); "
         "import child; child.weigh({'path': "
-        f"{str(linear_model)!r}, 'shape': [1, 1, 2, 2], 'threads': 1, 'provider': 'cpu'}}); "
+        f"{str(linear_model)!r}, 'shapes': {{'': [1, 1, 2, 2]}}, 'threads': 1, "
+        "'provider': 'cpu'}); "
         "print(sorted({'torch', 'onnx', 'pydantic', 'scipy'} & set(sys.modules)))"
     )
     child = subprocess.run(

@@ -1,6 +1,10 @@
 """Helpers of this folder."""
 
 import json
+import os
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +102,43 @@ def claims():
 
 
 @pytest.fixture
+def residual(networks):
+    """A small residual network of which every node is claimed."""
+    net = networks.Network()
+    rng = np.random.default_rng(5)
+    x = net.input("x", ["N", 3, "H", "W"])
+    x = net.add("Relu", net.add("Conv", x, networks.sparse(rng, (8, 3, 3, 3), 0.6)))
+    same = {"pads": [1, 1, 1, 1]}
+    y = net.add("Conv", x, networks.sparse(rng, (8, 8, 3, 3), 0.9), **same)
+    pooled = net.add("GlobalAveragePool", net.add("Add", y, x))
+    return net.serialize(net.add("Flatten", pooled))
+
+
+@pytest.fixture
+def run_script(residual, tmp_path):
+    """Runs a script of this folder, or a text, in a process of its own; gives what it prints.
+
+    Its arguments are a model of `residual` and then those given. Dying or hanging is a failure.
+    """
+    model = tmp_path / "residual.onnx"
+    model.write_bytes(residual)
+
+    def run(script, *arguments, timeout=60, **environment):
+        given = [script] if isinstance(script, Path) else ["-c", textwrap.dedent(script)]
+        done = subprocess.run(
+            [sys.executable, *given, model, *arguments],
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        assert done.returncode == 0, f"exit status {done.returncode}\n{done.stderr}"
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
 def decisions(tmp_path):
     """What the provider decided about each node of a model, in execution order."""
 
@@ -109,3 +150,22 @@ def decisions(tmp_path):
         return [row for row in rows if row["event"] == "node"]
 
     return decide
+
+
+@pytest.fixture(scope="session")
+def files(load):
+    return load(Path(__file__).with_name("compact_files.py"))
+
+
+@pytest.fixture(scope="session")
+def with_operators():
+    """Opens a model with our custom operators and no provider of ours."""
+
+    def open_session(model, threads=2):
+        options = onnxruntime.quiet_options()
+        options.intra_op_num_threads = threads
+        options.register_custom_ops_library(str(onnxruntime.library_path()))
+        providers = ["CPUExecutionProvider"]
+        return ort.InferenceSession(model, options, providers=providers, enable_fallback=0)
+
+    return open_session

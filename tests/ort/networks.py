@@ -98,11 +98,13 @@ class RandomNetwork:
             self.step()
         if self.rng.random() < 0.6:
             self.head()
-        # Whatever nothing reads must be an output, or ONNX Runtime drops it; a few others too.
+        return self.net.serialize(*self.outputs()), self.feeds
+
+    def outputs(self):
+        """Whatever nothing reads must be an output, or ONNX Runtime drops it; a few others too."""
         read = {name for node in self.net.nodes for name in node.input}
         made = [node.output[0] for node in self.net.nodes]
-        outputs = [name for name in made if name not in read or self.rng.random() < 0.1]
-        return self.net.serialize(*outputs), self.feeds
+        return [name for name in made if name not in read or self.rng.random() < 0.1]
 
     def new_input(self, index, size):
         shape = (self.batch, self.pick([1, 3, 4, 8, 17]), *size)

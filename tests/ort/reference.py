@@ -21,20 +21,43 @@ def gamma(k):
 def evaluate(model, feeds):
     """{output: (value, bound)}, both float64, for a serialized model and its float32 inputs."""
     graph = onnx.load_from_string(model).graph
-    values = {t.name: exact(numpy_helper.to_array(t)) for t in graph.initializer}
-    constants, terms = set(values), {}
-    values |= {name: exact(array) for name, array in feeds.items()}
+    values = evaluate_graph(graph, {name: exact(array) for name, array in feeds.items()})
+    return {output.name: values[output.name] for output in graph.output}
+
+
+def evaluate_graph(graph, outside):
+    """All values that are known inside a graph, or the body of an If or a Loop."""
+    constants = {t.name: exact(numpy_helper.to_array(t)) for t in graph.initializer}
+    values, terms = {**outside, **constants}, {}  # terms: of the sums a product is
     for node in graph.node:
         attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
         inputs = [values.get(name) for name in node.input]
+        if node.op_type in BODIES:
+            results = BODIES[node.op_type](attributes, values, *inputs)
+            values |= zip(node.output, results, strict=True)
+            continue
         value, bound = RULES[node.op_type](attributes, *inputs)
-        if node.op_type == "MatMul":
-            terms[node.output[0]] = inputs[1][0].shape[0]
-        if node.op_type == "Add" and node.input[1] in constants:
-            # It may be the bias of a matrix product, and take part in the rounding of its sums.
-            bound = bound + gamma(terms.get(node.input[0], 0)) * np.abs(inputs[1][0])
+        if node.op_type in ("Conv", "MatMul"):
+            w = inputs[1][0]
+            terms[node.output[0]] = longest(w if node.op_type == "Conv" else w.T)
+        if node.op_type == "Identity":
+            terms[node.output[0]] = terms.get(node.input[0], 0)
+        if node.op_type == "Add":
+            # What is added to a product may take part in the rounding of its sums.
+            for name, other in zip(node.input, reversed(inputs), strict=True):
+                bound = bound + gamma(terms.get(name, 0)) * (np.abs(other[0]) + other[1])
         values[node.output[0]] = value, bound
-    return {output.name: values[output.name] for output in graph.output}
+    return values
+
+
+# By the names of nodes with bodies: functions of attributes, all values so far, and the inputs,
+# that give all outputs.
+BODIES = {}
+
+
+def constants(model):
+    """The values of all initializers of a serialized model."""
+    return [numpy_helper.to_array(t) for t in onnx.load_from_string(model).graph.initializer]
 
 
 def exact(array):
@@ -74,11 +97,15 @@ def windows(a, x, kernel, fill):
     return views
 
 
+def longest(w):
+    """The most products that one output, a row of the weight, is a sum of."""
+    return int(np.count_nonzero(w.reshape(len(w), -1), axis=1).max(initial=0))
+
+
 def weighted(product, x, w, bias, extra=0):
     """A sum of products plus bias; `product(x, w)` must be linear in both."""
     value, error = x
-    per_output = np.count_nonzero(w.reshape(len(w), -1), axis=1).max(initial=0)
-    k = int(per_output) + 1 + extra
+    k = longest(w) + 1 + extra
     magnitude = product(np.abs(value) + error, np.abs(w)) + np.abs(bias)
     bound = product(error, np.abs(w)) + gamma(k) * magnitude + k * SMALLEST
     return product(value, w) + bias, bound
@@ -207,8 +234,11 @@ def resize(a, x, roi, scales):
             (1 - share) * np.take(p, low, axis) + share * np.take(p, high, axis)
             for p in (*x, np.abs(x[0]))
         )
-        # Two weights, each of two rounded factors, two products and a sum.
-        x = value, error + gamma(6) * (magnitude + error) + SMALLEST
+        # Two weights, each of two rounded factors, two products and a sum. A coordinate is rounded
+        # three times, by its own size, and moves the weight of one neighbour to the other.
+        swing = sum(np.take(np.abs(x[0]) + x[1], index, axis) for index in (low, high))
+        rounded = gamma(6) * (magnitude + error) + gamma(3) * size * swing
+        x = value, error + rounded + SMALLEST
     return x
 
 
@@ -236,6 +266,7 @@ RULES = {
     "Gemm": gemm,
     "MatMul": matmul,
     "Add": add,
+    "Sum": add,
     "Mul": scale,
     "Sub": lambda a, x, y: add(a, x, (-y[0], y[1])),
     "Div": divide,

@@ -37,13 +37,16 @@ def test_glue_before_the_first_layer_is_left(networks, claims, plain_options):
     assert claims(net.serialize(net.add("Relu", y)), options=plain_options()) == (2, 4)
 
 
+@pytest.mark.parametrize("op", ["Add", "Sum"])
 @pytest.mark.parametrize("axes", [["N", 4, "H", "W"], ["N", 4, None, None], [None, 4, 8, 9]])
-def test_strided_residual_block_of_unknown_size_is_claimed(axes, networks, claims, assert_within):
+def test_strided_residual_block_of_unknown_size_is_claimed(
+    axes, op, networks, claims, assert_within
+):
     net = networks.Network()
     x = net.input("x", axes)
     main = net.sparse_conv(net.sparse_conv(x, strides=[2, 2]))
     shortcut = net.add("Conv", x, networks.weight(4, 4, 1, 1), strides=[2, 2])
-    model = net.serialize(net.add("Relu", net.add("Add", main, shortcut)))
+    model = net.serialize(net.add("Relu", net.add(op, main, shortcut)))
     assert claims(model) == (5, 5)
     session = onnxruntime.session(model, provider="sparseprune")
     assert_within(session, model, {"x": networks.weight(2, 4, 8, 9)})

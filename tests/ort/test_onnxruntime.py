@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -81,6 +82,7 @@ def test_a_registration_of_the_users_own_is_used():
 
 def test_the_device_tells_vendor_and_version():
     assert onnxruntime.status()["loads"]
+    assert onnxruntime.status()["route"] == "provider"
     (device,) = (d for d in ort.get_ep_devices() if d.ep_name == onnxruntime.PROVIDER)
     assert device.ep_vendor == "sparseprune"
     import sparseprune
@@ -154,24 +156,46 @@ def test_a_library_that_does_not_load_says_why(content, tmp_path):
     assert "broken.so" in done.stdout
 
 
-class OldRuntime:
-    """What an ONNX Runtime from before plugin providers shows of itself."""
+@pytest.fixture
+def old_runtime(monkeypatch):
+    """Makes this ONNX Runtime say that it is another version, of before plugin providers."""
 
-    __version__ = "1.22.1"
+    class OldRuntime:
+        SessionOptions = ort.SessionOptions
+        InferenceSession = ort.InferenceSession
+
+    def pretend(version):
+        monkeypatch.setattr(OldRuntime, "__version__", version, raising=False)
+        monkeypatch.setattr(onnxruntime.routes, "onnxruntime", lambda: OldRuntime)
+
+    return pretend
 
 
-def test_an_old_onnxruntime_is_named(model, monkeypatch, caplog):
-    monkeypatch.setattr(OldRuntime, "SessionOptions", ort.SessionOptions, raising=False)
-    monkeypatch.setattr(OldRuntime, "InferenceSession", ort.InferenceSession, raising=False)
-    monkeypatch.setattr(onnxruntime, "_onnxruntime", lambda: OldRuntime)
-    message = r"needs onnxruntime >= 1\.23, got 1\.22\.1; upgrade it"
+def test_plain_files_run_dense_before_plugin_providers(model, old_runtime, caplog):
+    old_runtime("1.22.1")
+    assert onnxruntime.status()["route"] == "custom operators"
+    message = (
+        r"1\.22\.1 runs only files of the compact form sparse, and >= 1\.23 every pruned file; "
+    )
+    message += "export the model with form='compact', or upgrade with: pip install -U onnxruntime"
     with pytest.raises(InputError, match=message):
         onnxruntime.session(model, provider="sparseprune")
     with caplog.at_level(logging.WARNING):
         session = onnxruntime.session(model)
     assert session.get_providers() == ["CPUExecutionProvider"]
+    assert re.search(message, caplog.text)
     assert "runs on ONNX Runtime's CPU provider alone" in caplog.text
-    assert "1.23" in onnxruntime.status()["reason"]
+
+
+def test_an_onnxruntime_too_old_for_either_is_named(model, old_runtime):
+    old_runtime("1.16.3")
+    message = r"needs onnxruntime >= 1\.23, or >= 1\.17 for files .*, got 1\.16\.3; upgrade it"
+    with pytest.raises(InputError, match=message):
+        onnxruntime.session(model, provider="sparseprune")
+    assert onnxruntime.session(model).get_providers() == ["CPUExecutionProvider"]
+    status = onnxruntime.status()
+    assert (status["loads"], status["route"]) == (False, None)
+    assert re.search(message, status["reason"])
 
 
 def test_no_onnxruntime_is_named(model, monkeypatch):

@@ -94,6 +94,7 @@ UNSUPPORTED = {
     "clip other": ("Clip", [np.float32(-1), np.float32(6)], {}, MAP, OTHER_LIMITS),
     "clip below only": ("Clip", ["", np.float32(6)], {}, MAP, OTHER_LIMITS),
     "softmax channels": ("Softmax", [], {"axis": 1}, TOKENS, "not along the last axis"),
+    "sum of one": ("Sum", [], {}, MAP, "unsupported operation"),
     "add map": ("Add", [weight(1, 4, 9, 11)], {}, MAP, OTHER_CONSTANT),
     "add columns": ("Add", [weight(11)], {}, MAP, OTHER_CONSTANT),
     "divide by zero": ("Div", [np.float32(0)], {}, MAP, "a constant that is not finite"),

@@ -17,19 +17,6 @@ WEIGHT = np.array([[0, 2, 0], [0, 0, -1]], np.float32)
 
 
 @pytest.fixture
-def residual(networks):
-    """A small residual network of which every node is claimed."""
-    net = networks.Network()
-    rng = np.random.default_rng(5)
-    x = net.input("x", ["N", 3, "H", "W"])
-    x = net.add("Relu", net.add("Conv", x, networks.sparse(rng, (8, 3, 3, 3), 0.6)))
-    same = {"pads": [1, 1, 1, 1]}
-    y = net.add("Conv", x, networks.sparse(rng, (8, 8, 3, 3), 0.9), **same)
-    pooled = net.add("GlobalAveragePool", net.add("Add", y, x))
-    return net.serialize(net.add("Flatten", pooled))
-
-
-@pytest.fixture
 def linear(networks):
     net = networks.Network()
     return net.serialize(net.add("Gemm", net.input("x", ["N", 3]), WEIGHT, transB=1))

@@ -91,6 +91,7 @@ SUPPORTED = {
     "softmax tokens": ("Softmax", [], {"axis": 2}, TOKENS),
     "batch norm": ("BatchNormalization", [*NORM], {"epsilon": 0.01}, MAP),
     "add channels": ("Add", [weight(1, 4, 1, 1)], {}, MAP),
+    "sum channels": ("Sum", [weight(1, 4, 1, 1)], {}, MAP),
     "add number": ("Add", [weight(1)], {}, MAP),
     "add features": ("Add", [weight(6)], {}, VECTOR),
     "add features to tokens": ("Add", [weight(1, 1, 6)], {}, TOKENS),

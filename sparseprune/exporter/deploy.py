@@ -1,0 +1,94 @@
+"""The road every network takes: its form, its tuning, the parity gate, its notes, the file."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+import onnx
+
+from sparseprune import rewrite
+from sparseprune.exporter import external, forms, parity, provenance, tuning
+from sparseprune.exporter.candidate import Candidate
+from sparseprune.exporter.destination import Staging, staging
+from sparseprune.exporter.options import Options
+from sparseprune.exporter.parity import Answers
+from sparseprune.exporter.probe import Probe
+from sparseprune.rewrite.functions import DOMAIN
+
+Bounds = Sequence[Mapping[str, npt.ArrayLike]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A network to deploy.
+
+    Attributes:
+        proto: as ONNX, its weights inside.
+        digest: of the file or weights it comes from.
+        probe: what to ask it.
+        answers: what it answered.
+        bounds: how far a faithful copy may be from that, from rounding.
+        translated: whether ``proto`` is itself a translation that has to be checked.
+    """
+
+    proto: onnx.ModelProto
+    digest: str
+    probe: Probe
+    answers: Sequence[Answers]
+    bounds: Callable[[], Bounds]
+    translated: bool
+
+
+def deploy(
+    source: Source, path: Path, options: Options, entries: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write ``source`` to ``path`` as asked; what the parity check found, and ``bytes``.
+
+    Raises:
+        InputError: it cannot have that form, or the file cannot be written.
+        GateError: it would not answer as its source does. Nothing is written then.
+    """
+    proto = forms.make(source.proto, options, str(path))
+    with staging(proto, path) as stage:
+        tuning.tune(proto, source.probe.single, options.tune, options.provider, stage.loadable)
+        candidate = Candidate(stage.loadable(proto), options.provider, str(path))
+        found = _judge(source, candidate, options, stage)
+        record = {**found, "provider": candidate.provider}
+        del candidate
+        notes = {"source": source.digest, **provenance.tools(), **entries}
+        provenance.stamp(proto, {**notes, "export": options.note, "parity": record})
+        written = stage.commit(proto)
+    return {**record, "bytes": {"dense": dense_bytes(source.proto), "file": written}}
+
+
+def dense_bytes(proto: onnx.ModelProto) -> int:
+    """The size of a model with every weight whole in it."""
+    ours = any(node.domain == DOMAIN for node in proto.graph.node)
+    whole = rewrite.plain(proto) if ours else proto
+    sparse = whole.graph.sparse_initializer
+    saved: int = sum(4 * math.prod(tensor.dims) - tensor.ByteSize() for tensor in sparse)
+    return external.file_bytes(whole) + saved
+
+
+def _judge(
+    source: Source, candidate: Candidate, options: Options, stage: Staging
+) -> dict[str, Any]:
+    """The gate. Rounded weights are judged by a source whose weights are rounded too."""
+    images, runs = source.probe.images, source.probe.runs
+    got = candidate.answer(runs)
+    if not options.rounds:
+        return parity.check(source.answers, got, source.bounds(), images)
+    older = rewrite.for_runtime(source.proto, options.oldest)
+    if source.translated:
+        parity.check(source.answers, _answers(older, stage, runs), source.bounds(), images)
+    twin = _answers(rewrite.rounded(older), stage, runs)
+    found = parity.check(twin, got, parity.half_the_digits(twin), images)
+    return {**found, "rounding": parity.difference(source.answers, got)}
+
+
+def _answers(proto: onnx.ModelProto, stage: Staging, runs: Sequence[Any]) -> list[Answers]:
+    with staging(proto, stage.path) as other:
+        return Candidate(other.loadable(proto), "cpu", str(stage.path)).answer(runs)

@@ -1,0 +1,64 @@
+"""Programs of torch.export, whatever goes in and comes out."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import nn
+
+from sparseprune import exporter
+from sparseprune.errors import InputError
+
+
+class Tokens(nn.Module):
+    """Ids and a scale in; a vector for each token, and its norm, out."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(50, 32)
+        self.layer = nn.Linear(32, 48)
+
+    def forward(self, ids, scale):
+        vectors = self.layer(self.table(ids)) * scale[:, None, None]
+        return {"vectors": vectors, "norms": vectors.norm(dim=-1)}
+
+
+@pytest.fixture(scope="module")
+def program():
+    torch.manual_seed(0)
+    model = Tokens().eval()
+    with torch.no_grad():
+        model.layer.weight[torch.rand_like(model.layer.weight) < 0.9] = 0
+    batch = torch.export.Dim("batch")
+    inputs = torch.randint(0, 50, (2, 7)), torch.rand(2)
+    shapes = {"ids": {0: batch}, "scale": {0: batch}}
+    return torch.export.export(model, inputs, dynamic_shapes=shapes, strict=False)
+
+
+def test_several_inputs_and_outputs(program, tmp_path):
+    path = tmp_path / "net.onnx"
+    record = exporter.export(program, path, form="compact", tune=0)
+    assert record["max_abs"] <= record["bound"]
+    proto = onnx.load(path)
+    assert [node.op_type for node in proto.graph.node if node.domain] == ["SparseLinear"]
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    ids, scale = torch.randint(0, 50, (5, 7)), torch.rand(5)
+    names = [port.name for port in session.get_inputs()]
+    found = session.run(None, dict(zip(names, (ids.numpy(), scale.numpy()), strict=True)))
+    expected = program.module()(ids, scale)
+    for value, name in zip(found, ("vectors", "norms"), strict=True):
+        np.testing.assert_allclose(value, expected[name].detach().numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_inputs_that_do_not_run_are_explained(program, tmp_path):
+    wrong = [np.full((4, 7), 1000), np.ones(4, np.float32)]
+    with pytest.raises(
+        InputError, match="the program cannot run on its inputs: index out of range"
+    ):
+        exporter.export(program, tmp_path / "net.onnx", example_inputs=wrong, tune=0)
+
+
+def test_what_is_no_network_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"expected a torch module, a torch\.export program or"):
+        exporter.export(42, tmp_path / "net.onnx")
