@@ -33,6 +33,22 @@ def probe(isa: str = "") -> float:
     Raises ValueError as `resolve_isa`.
     """
 
+def largest_product(a: _Floats, b: _Floats, result: _Floats, isa: str = "") -> None:
+    """Raise `result` [R, C] in place to the largest `a[p, r] * b[p, c]` over p.
+
+    Nothing may be negative or NaN. The interpreter's lock is released meanwhile.
+
+    Args:
+        a: [P, R].
+        b: [P, C].
+        result: [R, C], changed.
+        isa: see `resolve_isa`.
+
+    Raises:
+        TypeError: an array is not C-contiguous float32.
+        ValueError: the shapes do not belong together.
+    """
+
 class Node:
     """One operation of a network."""
 

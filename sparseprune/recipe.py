@@ -16,6 +16,7 @@ from sparseprune.errors import InputError
 
 Ratio = Annotated[float, Field(gt=0, lt=1)]
 Unit = Literal["params", "weights", "channels", "flops"]
+Method = Literal["WT", "SiPP", "SiPPRand", "SiPPHybrid", "SNIP", "Taylor", "LAMP", "Random", "FT"]
 
 
 class Section(BaseModel):
@@ -63,13 +64,17 @@ class Prune(Section):
     ``unit`` says what the ratios count: of all parameters (the study's), of prunable weights,
     of channels, or of the multiply-accumulates that prunable layers spend.
     ``coupling`` is for filter methods: ``group`` prunes channels that a residual sum ties together
-    as one; ``independent`` masks each layer alone, as the study does.
+    as one; ``independent`` masks each layer alone, as the study does. ``allocation`` and
+    ``pattern`` are for methods that remove single weights: ranked over the whole network or the
+    same fraction of each layer; alone ("1x1"), in blocks of outputs x inputs ("4x1") or N:M.
     """
 
-    method: Literal["WT", "FT"]
+    method: Method
     ratios: list[Ratio] = Field(min_length=1)
     unit: Unit = "params"
     coupling: Literal["group", "independent"] = "group"
+    allocation: Literal["global", "uniform"] = "global"
+    pattern: str = "1x1"
     prune_output_layer: bool = False
     ignored_layers: list[str] = []
 

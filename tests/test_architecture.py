@@ -21,7 +21,7 @@ ALLOWED = {
     "models": {"errors"},
     "data": {"errors", "recipe"},
     "train": {"errors", "formats", "recipe"},
-    "prune": {"errors", "formats", "graph", "recipe"},
+    "prune": {"_cpu", "errors", "formats", "graph", "recipe"},
     "convert": {"errors", "formats", "graph", "models"},
     "runtime": {"errors", "formats", "models", "onnxruntime"},
     "rewrite": BASE,

@@ -22,6 +22,7 @@ namespace {
 #include "kernels/resize-inl.h"
 #include "kernels/pool-inl.h"
 #include "kernels/probe-inl.h"
+#include "kernels/largest_product-inl.h"
 // clang-format on
 
 bool Supported() { return SP_SUPPORTED; }
@@ -33,7 +34,7 @@ const KernelTable kKernels = {
     SP_TEXT(SP_ISA), kLanes,   &Supported,   &PickConv,        kWindow,      &PickGemv,
     &MaxPool,        &Average, &Elementwise, &ElementwiseFlat, &Interleave,  &Deinterleave,
     &Merge,          &Shuffle, &AveragePool, &Softmax,         &SoftmaxFlat, &Blend,
-    &BlendGathered,  &Pick,    &Probe};
+    &BlendGathered,  &Pick,    &Probe,       &LargestProduct};
 
 }  // namespace SP_ISA
 }  // namespace sparseprune

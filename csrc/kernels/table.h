@@ -224,6 +224,14 @@ struct BlendTask {
   const char* mask;  // of blend alone: null or `count` vectors
 };
 
+// result[r][c] = the larger of it and the largest a[p][r] * b[p][c] over p; nothing is negative.
+struct LargestProductTask {
+  int64_t positions, rows, cols;
+  const float* a;  // positions x rows
+  const float* b;  // positions x cols
+  float* result;   // rows x cols
+};
+
 struct KernelTable {
   const char* name;
   int lanes;
@@ -251,6 +259,7 @@ struct KernelTable {
   void (*pick)(const PickTask&);
   // `passes` times over `vectors` vectors at `data`; writes 8 vectors to `sums`.
   void (*probe)(const char* data, int64_t vectors, int64_t passes, char* sums);
+  void (*largest_product)(const LargestProductTask&);
 };
 
 // Of the instruction sets this CPU can run, best first; the baseline is always among them.

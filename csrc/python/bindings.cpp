@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/isa.h"
+#include "engine/largest_product.h"
 #include "engine/probe.h"
 #include "engine/program.h"
 #include "engine/shapes.h"
@@ -77,6 +78,30 @@ void Run(const Program& program, const std::vector<py::array>& inputs,
   program.Run(views, place, parallel);
 }
 
+// The shape of a matrix of floats; raises for anything else.
+Shape MatrixShape(const py::array& array, const std::string& what) {
+  CheckFloats(array, what);
+  if (array.ndim() != 2) throw py::value_error(what + " must have two dimensions");
+  return ShapeOf(array);
+}
+
+void RunLargestProduct(const py::array& a, const py::array& b, py::array result,
+                       const std::string& isa) {
+  const Shape of_a = MatrixShape(a, "a"), of_b = MatrixShape(b, "b");
+  if (of_a[0] != of_b[0]) throw py::value_error("a and b must have as many rows");
+  if (MatrixShape(result, "result") != Shape{of_a[1], of_b[1]})
+    throw py::value_error("result must have shape " + ToString({of_a[1], of_b[1]}));
+  if (!result.writeable()) throw py::value_error("result is read-only");
+  const LargestProductTask task{of_a[0],
+                                of_a[1],
+                                of_b[1],
+                                static_cast<const float*>(a.data()),
+                                static_cast<const float*>(b.data()),
+                                static_cast<float*>(result.mutable_data())};
+  const py::gil_scoped_release unlocked;
+  LargestProduct(task, isa);
+}
+
 std::string TuningOf(const Program& program) {
   return FormatTuning(program.tuning(), program.isa());
 }
@@ -104,6 +129,7 @@ PYBIND11_MODULE(_cpu, m) {
   m.def("lanes", &LanesOf, "isa"_a = "");
   m.def("resolve_isa", &ResolveIsa, "isa"_a = "");
   m.def("probe", &ProbeSeconds, "isa"_a = "", py::call_guard<py::gil_scoped_release>());
+  m.def("largest_product", &RunLargestProduct, "a"_a, "b"_a, "result"_a, "isa"_a = "");
   BindNodes(m);
   py::class_<Program>(m, "Program")
       .def(py::init(&MakeProgram), "nodes"_a, "inputs"_a, "outputs"_a, "isa"_a = "",

@@ -7,6 +7,7 @@ from sparseprune.graph.network import (
     NetworkGraph,
     layers,
     output_layers,
+    tensors,
     trace,
 )
 from sparseprune.graph.steps import Step
@@ -20,5 +21,6 @@ __all__ = [
     "Step",
     "layers",
     "output_layers",
+    "tensors",
     "trace",
 ]

@@ -83,7 +83,7 @@ def prune_network(
         )
     model = models.load(source)
     dense = _counts(source, "dense")
-    mask.apply(model, prune.cycle(model, example(source), settings, target, dense))
+    prune.cycle(model, example(source), settings, target, dense).apply(model)
     masks = mask.of_zeros(model)
     losses = _fit(model, learn, recipe.retrain, source.meta["seed"], masks, progress)
     counts = prune.counts(model, example(source))

@@ -13,6 +13,7 @@ from sparseprune.formats.mask import Masks
 from sparseprune.graph import Group, Member
 from sparseprune.prune.accounting import Parameters, count, masked, ratio
 from sparseprune.prune.dead import Flags, spread
+from sparseprune.prune.pruned import Pruned
 from sparseprune.prune.task import Task
 
 
@@ -33,7 +34,7 @@ class Block:
         return max(1, len(self.order) - int(level * len(self.order) + Fraction(1, 2)))
 
 
-def prune(parameters: Parameters, task: Task) -> Masks:
+def prune(parameters: Parameters, task: Task) -> Pruned:
     """Masks without the filters of smallest l1 norm, and without all that dies with them.
 
     Every layer (with ``coupling`` "group": every group of tied layers) loses the same fraction of
@@ -70,7 +71,7 @@ def prune(parameters: Parameters, task: Task) -> Masks:
         nearer = task.target - below < achieved(level) - task.target
         if nearer and below > ratio(task.now, task.dense, task.unit):
             level = levels[above - 1]
-    return _with_zeros(parameters, task, masks_at(level))
+    return Pruned(_with_zeros(parameters, task, masks_at(level)))
 
 
 def _spare_classes(task: Task) -> None:

@@ -12,12 +12,16 @@ from sparseprune.errors import InputError
 from sparseprune.formats.mask import Masks, enforcer
 from sparseprune.graph import ExampleInputs, trace
 from sparseprune.prune.accounting import UNITS, count, ratios
+from sparseprune.prune.observe import Evidence
+from sparseprune.prune.patterns import parse
+from sparseprune.prune.registry import METHODS
 from sparseprune.prune.schedules import OneShot, Schedule
-from sparseprune.prune.step import METHODS, advance, on_device_of, parameters_of
+from sparseprune.prune.step import HeldOut, advance, evidence_of, on_device_of, parameters_of
 from sparseprune.prune.task import allowed
 from sparseprune.recipe import Prune
 
 COUPLINGS = ("group", "independent")
+ALLOCATIONS = ("global", "uniform")
 
 
 class Pruner:
@@ -45,6 +49,10 @@ class Pruner:
         target: Mapping[str, float],
         schedule: Schedule | None = None,
         coupling: str = "group",
+        allocation: str = "global",
+        pattern: str = "1x1",
+        held_out: HeldOut | None = None,
+        seed: int = 0,
         ignored_layers: Sequence[str] = (),
         prune_output_layer: bool = False,
     ) -> None:
@@ -53,11 +61,18 @@ class Pruner:
         Args:
             model: any network torch.fx can trace; its weights change in place at every step.
             example_inputs: one batch the model takes; values do not matter.
-            method: "WT" (weights, by magnitude) or "FT" (filters, by l1 norm).
+            method: one of ``prune.METHODS``: "WT" (weights, by magnitude), "SiPP", "FT" (filters,
+                by l1 norm)...
             target: one unit and the fraction of it to remove, such as ``{"params": 0.9}``; units
                 are params, weights, channels (FT only) and flops.
             schedule: ratios on the way; by default the target at once.
-            coupling: FT: "group" prunes channels tied by sums together, "independent" does not.
+            coupling: of filters: "group" prunes channels tied by sums together, "independent"
+                does not.
+            allocation: of weights: "global" ranks all layers together, "uniform" takes the same
+                fraction of each.
+            pattern: of weights: blocks of outputs x inputs such as "4x1" that go together, or N:M.
+            held_out: inputs, or (inputs, labels), for data-informed methods; see ``cycle``.
+            seed: of what a method draws at random.
             ignored_layers: names of layers to spare, or "re:" and a regular expression.
             prune_output_layer: let WT prune the layer that makes the output.
 
@@ -77,12 +92,15 @@ class Pruner:
             ratios=self._ratios,
             unit=unit,
             coupling=_one_of("coupling", coupling, COUPLINGS),
+            allocation=_one_of("allocation", allocation, ALLOCATIONS),
+            pattern=_checked(pattern),
             ignored_layers=list(ignored_layers),
             prune_output_layer=prune_output_layer,
         )
         self._graph = trace(model, on_device_of(model, example_inputs))
         self._dense = count(parameters_of(model, self._graph), self._graph)
         allowed(self._graph, self._settings)  # raises now rather than at the first step
+        self._held_out, self._seed = held_out, seed
         self._done = 0
         self.masks: Masks = {}
         self._enforce = enforcer(model, {})
@@ -112,9 +130,18 @@ class Pruner:
         self.apply_masks()
         parameters = parameters_of(self._model, self._graph)
         target = self._ratios[self._done]
-        self.masks = advance(parameters, self._graph, self._settings, target, self._dense)
+        pruned = advance(
+            parameters,
+            self._graph,
+            self._settings,
+            target,
+            self._dense,
+            self._evidence(),
+            self._seed + self._done,
+        )
+        pruned.apply(self._model)
+        self.masks = pruned.masks
         self._enforce = enforcer(self._model, self.masks)
-        self.apply_masks()
         self._done += 1
 
     def rounds(self) -> Iterator["Round"]:
@@ -146,6 +173,11 @@ class Pruner:
         """
         inner: torch.optim.Optimizer = getattr(optimizer, "optimizer", optimizer)
         return inner.register_step_post_hook(self._after_step)
+
+    def _evidence(self) -> Evidence | None:
+        if self._held_out is None:
+            return None
+        return evidence_of(self._model, self._graph, self._held_out)
 
     def _after_step(self, *_: Any) -> None:
         self.apply_masks()
@@ -184,6 +216,11 @@ def _unit_and_ratio(target: Mapping[str, float]) -> tuple[Any, float]:
     if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0 < ratio < 1:
         raise InputError(f"target: expected a ratio above 0 and below 1, got {ratio!r}")
     return unit, ratio
+
+
+def _checked(pattern: str) -> str:
+    parse(pattern)
+    return pattern
 
 
 def _one_of(what: str, value: str, known: Mapping[str, Any] | Sequence[str]) -> Any:

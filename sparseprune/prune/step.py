@@ -7,17 +7,19 @@ from torch import nn
 
 from sparseprune.errors import InputError
 from sparseprune.formats.finite import check_finite
-from sparseprune.formats.mask import Masks
-from sparseprune.graph import ExampleInputs, NetworkGraph, trace
-from sparseprune.prune import filters, weights
+from sparseprune.graph import ExampleInputs, NetworkGraph, tensors, trace
 from sparseprune.prune.accounting import Counts, Parameters, count, masked, ratio
-from sparseprune.prune.task import Method, Task, allowed
+from sparseprune.prune.observe import Evidence, gather
+from sparseprune.prune.patterns import parse
+from sparseprune.prune.pruned import Pruned
+from sparseprune.prune.registry import METHODS
+from sparseprune.prune.task import Task, allowed
 from sparseprune.recipe import Prune
 
 log = logging.getLogger(__name__)
 
-#: Methods by their name in the study. Each is a pure function of parameters and task.
-METHODS: dict[str, Method] = {"WT": weights.prune, "FT": filters.prune}
+#: Inputs that neither training nor tests see, or (inputs, their labels).
+HeldOut = torch.Tensor | tuple[torch.Tensor, torch.Tensor]
 
 
 def cycle(
@@ -26,19 +28,25 @@ def cycle(
     settings: Prune,
     target: float,
     dense: Counts | None = None,
-) -> Masks:
-    """Masks that take ``model`` to the ratio ``target``; the model is left as it is.
+    *,
+    held_out: HeldOut | None = None,
+    seed: int = 0,
+) -> Pruned:
+    """What takes ``model`` to the ratio ``target``; the model is left as it is.
 
     Args:
         model: the dense network, or one pruned and retrained before: its zeros count as pruned.
         example_inputs: what the model takes, such as zeros [2, C, H, W]; shapes matter, values do
             not.
-        settings: method, unit, coupling and which layers to spare; ``ratios`` is not read.
+        settings: method, unit, pattern... and which layers to spare; ``ratios`` is not read.
         target: fraction of the dense network's ``settings.unit`` to be gone, in (0, 1).
         dense: ``counts`` of the dense network; None when ``model`` is the dense network.
+        held_out: normalised inputs [n, ...], or (inputs, int64 labels [n]), for data-informed
+            methods: about 200 (``sensitivity_size``) that training and tests do not see.
+        seed: of what a method draws at random.
 
     Returns:
-        Masks for ``formats.mask.apply`` and ``train.fit``; only parameters that lose an entry.
+        Masks for ``train.fit``, and ``apply``.
 
     Raises:
         InputError: the target is not above the present ratio, cannot be reached, or would remove
@@ -46,7 +54,9 @@ def cycle(
     """
     graph = trace(model, on_device_of(model, example_inputs))
     parameters = parameters_of(model, graph)
-    return advance(parameters, graph, settings, target, dense or count(parameters, graph))
+    evidence = evidence_of(model, graph, held_out) if held_out is not None else None
+    whole = dense or count(parameters, graph)
+    return advance(parameters, graph, settings, target, whole, evidence, seed)
 
 
 def counts(model: nn.Module, example_inputs: ExampleInputs) -> Counts:
@@ -61,12 +71,33 @@ def check(model: nn.Module, example_inputs: ExampleInputs, settings: Prune) -> N
     Raises:
         InputError: see ``cycle``.
     """
-    cycle(model, example_inputs, settings, settings.ratios[-1])
+    first = tensors(example_inputs)[0]
+    # Any inputs do: whether a target can be met hardly depends on what data-informed methods see.
+    stand_in = (first, torch.zeros(len(first), dtype=torch.int64))
+    cycle(model, example_inputs, settings, settings.ratios[-1], held_out=stand_in)
+
+
+def evidence_of(model: nn.Module, graph: NetworkGraph, held_out: HeldOut) -> Evidence:
+    """Evidence on ``model`` as it is now; ``graph`` was traced from it, now or earlier.
+
+    Raises:
+        InputError: inputs and labels do not belong together.
+    """
+    inputs, labels = held_out if isinstance(held_out, tuple) else (held_out, None)
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    labels = labels.to(device) if labels is not None else None
+    return gather(graph, model.state_dict(), inputs.to(device), labels)
 
 
 def advance(
-    parameters: Parameters, graph: NetworkGraph, settings: Prune, target: float, dense: Counts
-) -> Masks:
+    parameters: Parameters,
+    graph: NetworkGraph,
+    settings: Prune,
+    target: float,
+    dense: Counts,
+    evidence: Evidence | None = None,
+    seed: int = 0,
+) -> Pruned:
     """The part of ``cycle`` behind tracing; raises as it does."""
     check_finite(parameters)
     now = count(parameters, graph)
@@ -77,17 +108,29 @@ def advance(
             f"target {unit} {target}: expected a ratio above the present {here:.4f} and below 1; "
             "give a higher target or start from a denser network"
         )
-    task = Task(graph, allowed(graph, settings), unit, target, dense, now, settings.coupling)
-    masks = METHODS[settings.method](parameters, task)
-    pruned = masked(parameters, masks)
-    left = count(pruned, graph)
+    task = Task(
+        graph,
+        allowed(graph, settings),
+        unit,
+        target,
+        dense,
+        now,
+        coupling=settings.coupling,
+        allocation=settings.allocation,
+        pattern=parse(settings.pattern),
+        seed=seed,
+        evidence=evidence,
+    )
+    pruned = METHODS[settings.method].prune(parameters, task)
+    remaining = masked(parameters, pruned.masks)
+    left = count(remaining, graph)
     if left.params == now.params:
         raise InputError(
             f"target {unit} {target}: expected {settings.method} to remove something, but the "
             f"ratio stays at {here:.4f}; give a higher target"
         )
-    _warn_of_collapse(pruned, graph)
-    return masks
+    _warn_of_collapse(remaining, graph)
+    return pruned
 
 
 def parameters_of(model: nn.Module, graph: NetworkGraph) -> dict[str, torch.Tensor]:

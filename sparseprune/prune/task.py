@@ -1,13 +1,16 @@
 """One prune step: how far, in which unit, and which layers may lose something."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import torch
+
 from sparseprune.errors import InputError
-from sparseprune.formats.mask import Masks
-from sparseprune.graph import NetworkGraph
+from sparseprune.graph import Layer, NetworkGraph
 from sparseprune.prune.accounting import Counts, Parameters
+from sparseprune.prune.observe import Evidence
+from sparseprune.prune.patterns import SINGLE, Pattern
 from sparseprune.recipe import Prune
 
 # Enough to recognise a network by; a thousand names would bury the sentence.
@@ -26,6 +29,10 @@ class Task:
         dense: counts of the dense network.
         now: counts of the network as it is.
         coupling: "group" or "independent", for filter methods.
+        allocation: "global" or "uniform", for methods that remove single weights.
+        pattern: which weights go together, for the same methods.
+        seed: of what is drawn at random.
+        evidence: the network and held-out inputs, for data-informed methods.
     """
 
     graph: NetworkGraph
@@ -34,11 +41,34 @@ class Task:
     target: float
     dense: Counts
     now: Counts
-    coupling: str
+    coupling: str = "group"
+    allocation: str = "global"
+    pattern: Pattern = SINGLE
+    seed: int = 0
+    evidence: Evidence | None = None
 
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that may lose something, in the order they run."""
+        return tuple(layer for layer in self.graph.layers if layer.name in self.allowed)
 
-#: A pruning method: masks of what is left after the task; its arguments are unchanged.
-Method = Callable[[Parameters, Task], Masks]
+    def weights(self, parameters: Parameters) -> Iterator[tuple[Layer, torch.Tensor]]:
+        """Those layers, each with its weight."""
+        for layer in self.layers:
+            yield layer, parameters[f"{layer.name}.weight"].detach()
+
+    def evidence_or_raise(self) -> Evidence:
+        """The evidence.
+
+        Raises:
+            InputError: there is none.
+        """
+        if self.evidence is None:
+            raise InputError(
+                "expected held-out inputs, because the method is data-informed, got none; give "
+                "them as 'evidence', about 200 that were neither trained on nor are tested on"
+            )
+        return self.evidence
 
 
 def allowed(graph: NetworkGraph, settings: Prune) -> frozenset[str]:

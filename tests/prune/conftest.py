@@ -40,12 +40,14 @@ def without_zeros(model: nn.Module, seed: int) -> nn.Module:
 
 @pytest.fixture(scope="session")
 def residual():
-    """Builds residual networks; ``residual.inputs`` is what they take."""
+    """Builds residual networks; ``inputs`` is what they take, ``held_out`` for evidence."""
 
     def build(seed: int = 0, width: int = 8) -> nn.Module:
         return without_zeros(Residual(width), seed)
 
     build.inputs = torch.zeros(2, 2, 6, 6)
+    generator = torch.Generator().manual_seed(5)
+    build.held_out = (torch.randn(12, 2, 6, 6, generator=generator), torch.arange(12) % 3)
     build.trace = lambda model: trace(model, build.inputs)
     return build
 

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from sparseprune import convert, models
-from sparseprune.formats import mask
 from sparseprune.prune import counts, cycle, ratios
 from sparseprune.recipe import Prune
 
@@ -16,7 +15,7 @@ def test_masked_network_has_as_many_parameters_as_the_slimmed(filled, name):
     model = filled(models.build(name, input_shape=(3, 32, 32), classes=10), 0)
     inputs = torch.zeros(2, 3, 32, 32)
     dense = counts(model, inputs)
-    mask.apply(model, cycle(model, inputs, Prune(method="FT", ratios=[0.6]), 0.6))
+    cycle(model, inputs, Prune(method="FT", ratios=[0.6]), 0.6).apply(model)
     left = counts(model, inputs)
     assert ratios(left, dense)["params"] == pytest.approx(0.6, abs=0.03)
     slimmed = convert.slim(model, inputs, round_to=1).model
@@ -29,5 +28,5 @@ def test_weights_of_every_family_are_pruned_to_the_parameter(filled, name):
     model = filled(models.build(name, input_shape=(3, 32, 32), classes=10), 0)
     inputs = torch.zeros(2, 3, 32, 32)
     dense = counts(model, inputs)
-    mask.apply(model, cycle(model, inputs, Prune(method="WT", ratios=[0.75]), 0.75))
+    cycle(model, inputs, Prune(method="WT", ratios=[0.75]), 0.75).apply(model)
     assert counts(model, inputs).params == dense.params // 4

@@ -33,7 +33,7 @@ def live(model: nn.Module, layer: str) -> torch.Tensor:
 @pytest.mark.parametrize("target", [0.2, 0.5, 0.8])
 def test_same_fraction_in_every_layer(residual, coupling, target):
     model = residual(width=8)
-    small = pruned(model, cycle(model, residual.inputs, ft(coupling=coupling), target))
+    small = pruned(model, cycle(model, residual.inputs, ft(coupling=coupling), target).masks)
     kept = {name: int(live(small, name).sum()) for name in ("stem", "conv1", "conv2")}
     fractions = [Fraction(8 - kept["stem"], 8), Fraction(16 - kept["conv1"], 16)]
     assert kept["conv2"] == kept["stem"]
@@ -58,7 +58,7 @@ def test_no_other_fraction_comes_nearer_to_the_target(
 
     def achieved(goal: float) -> float | None:
         try:
-            small = pruned(model, cycle(model, residual.inputs, options, goal))
+            small = pruned(model, cycle(model, residual.inputs, options, goal).masks)
         except InputError:
             return None
         return ratios(counts(small, residual.inputs), dense)[unit]
@@ -73,7 +73,7 @@ def test_no_other_fraction_comes_nearer_to_the_target(
 
 def test_filters_of_smallest_l1_norm_go(residual):
     model = residual()
-    small = pruned(model, cycle(model, residual.inputs, ft(coupling="independent"), 0.6))
+    small = pruned(model, cycle(model, residual.inputs, ft(coupling="independent"), 0.6).masks)
     for name in ("stem", "conv1", "conv2"):
         norms = model.get_parameter(f"{name}.weight").abs().flatten(1).sum(1)
         kept = live(small, name)
@@ -83,7 +83,7 @@ def test_filters_of_smallest_l1_norm_go(residual):
 
 def test_tied_layers_lose_the_channels_of_smallest_common_norm(residual):
     model = residual()
-    small = pruned(model, cycle(model, residual.inputs, ft(coupling="group"), 0.6))
+    small = pruned(model, cycle(model, residual.inputs, ft(coupling="group"), 0.6).masks)
     kept = live(small, "stem")
     assert torch.equal(kept, live(small, "conv2"))
     norms = sum(
@@ -97,7 +97,7 @@ def test_equal_norms_are_kept_from_the_first_on(residual):
     with torch.no_grad():
         for layer in (model.stem, model.conv1, model.conv2):
             layer.weight.fill_(0.5)
-    small = pruned(model, cycle(model, residual.inputs, ft(), 0.6))
+    small = pruned(model, cycle(model, residual.inputs, ft(), 0.6).masks)
     for name in ("stem", "conv1", "conv2"):
         kept = live(small, name).tolist()
         assert kept == sorted(kept, reverse=True)
@@ -106,7 +106,7 @@ def test_equal_norms_are_kept_from_the_first_on(residual):
 def test_masked_network_has_the_non_zeros_of_the_slimmed_one(residual):
     """Widths 8/16 with k channels fewer count like a network built k channels narrower."""
     model = residual(width=8)
-    small = pruned(model, cycle(model, residual.inputs, ft(unit="channels"), 0.5))
+    small = pruned(model, cycle(model, residual.inputs, ft(unit="channels"), 0.5).masks)
     narrow = residual(width=4)
     assert counts(small, residual.inputs) == counts(narrow, residual.inputs)
 
@@ -118,7 +118,7 @@ def test_ratios_of_successive_steps_rise_and_masks_shrink(residual, coupling):
     before: mask.Masks = {}
     reached = [0.0]
     for target in (0.2, 0.4, 0.6, 0.8):
-        masks = cycle(model, residual.inputs, ft(coupling=coupling), target, dense)
+        masks = cycle(model, residual.inputs, ft(coupling=coupling), target, dense).masks
         for name, kept in before.items():
             assert bool((kept | ~masks[name]).all())
         before = masks
@@ -133,17 +133,17 @@ def test_ratios_of_successive_steps_rise_and_masks_shrink(residual, coupling):
 
 def test_single_zeros_of_earlier_pruning_stay_masked(residual):
     model = residual()
-    weights = cycle(model, residual.inputs, Prune(method="WT", ratios=[0.5]), 0.5)
+    weights = cycle(model, residual.inputs, Prune(method="WT", ratios=[0.5]), 0.5).masks
     dense = counts(model, residual.inputs)
     mask.apply(model, weights)
-    masks = cycle(model, residual.inputs, ft(), 0.7, dense)
+    masks = cycle(model, residual.inputs, ft(), 0.7, dense).masks
     for name, kept in weights.items():
         assert bool((kept | ~masks[name]).all())
 
 
 def test_ignored_layer_spares_the_layers_tied_to_it(residual):
     model = residual()
-    small = pruned(model, cycle(model, residual.inputs, ft(ignored_layers=["conv2"]), 0.3))
+    small = pruned(model, cycle(model, residual.inputs, ft(ignored_layers=["conv2"]), 0.3).masks)
     assert live(small, "stem").all()
     assert live(small, "conv2").all()
     assert not live(small, "conv1").all()
@@ -152,7 +152,7 @@ def test_ignored_layer_spares_the_layers_tied_to_it(residual):
 def test_ignored_layer_alone_is_spared_when_layers_are_independent(residual):
     model = residual()
     options = ft(ignored_layers=["conv2"], coupling="independent")
-    small = pruned(model, cycle(model, residual.inputs, options, 0.3))
+    small = pruned(model, cycle(model, residual.inputs, options, 0.3).masks)
     assert live(small, "conv2").all()
     assert not live(small, "stem").all()
 
@@ -162,7 +162,7 @@ def test_target_out_of_reach(residual):
     with pytest.raises(InputError, match=r"expected at most 0.9\d{3}, where one filter") as caught:
         cycle(model, residual.inputs, ft(), 0.99)
     highest = float(str(caught.value).partition("at most ")[2].split(",")[0])
-    small = pruned(model, cycle(model, residual.inputs, ft(), highest - 1e-4))
+    small = pruned(model, cycle(model, residual.inputs, ft(), highest - 1e-4).masks)
     assert [int(live(small, name).sum()) for name in ("stem", "conv1", "conv2")] == [1, 1, 1]
 
 
@@ -184,7 +184,7 @@ def test_coarse_filters_never_make_an_empty_step(filled):
     model = filled(
         nn.Sequential(nn.Conv2d(1, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2, 2)), 0
     )
-    small = pruned(model, cycle(model, torch.zeros(1, 1, 5, 5), ft(), 0.01))
+    small = pruned(model, cycle(model, torch.zeros(1, 1, 5, 5), ft(), 0.01).masks)
     assert int(live(small, "0").sum()) == 1
 
 

@@ -17,7 +17,7 @@ RETRAIN = Train(epochs=1, batch_size=8, lr=0.05)
 
 def one_cycle(model: nn.Module, inputs: torch.Tensor, method: str, target: float, dense: Counts):
     settings = Prune(method=method, ratios=[target])
-    masks = cycle(model, inputs, settings, target, dense)
+    masks = cycle(model, inputs, settings, target, dense).masks
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(24, 2, 6, 6, generator=generator)
     train.fit(model, images, torch.arange(24) % 3, RETRAIN, seed=7, masks=masks)

@@ -1,0 +1,135 @@
+"""What a network does with held-out inputs: the numbers data-informed methods score by."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import fx, nn
+from torch.nn import functional
+
+from sparseprune.errors import InputError
+from sparseprune.graph import Layer, NetworkGraph
+
+# Section 2.3: C and delta of the sensitivity set's size.
+_CONSTANT = 3.0
+DELTA = 1e-16
+# A gradient is the mean over so many inputs; more at once only costs memory.
+_BATCH = 32
+
+#: (layer, its module, what it reads): called for each input and each call of the layer.
+Visit = Callable[[str, nn.Module, torch.Tensor], None]
+
+
+def sensitivity_size(graph: NetworkGraph, held_out: int, delta: float = DELTA) -> int:
+    """How many inputs data-informed methods look at (section 2.3).
+
+    ``min(ceil(C ln(8 eta_max eta_tot / delta)), held_out / 2)``, where eta is the number of output
+    activations of a prunable layer, C = 3.
+
+    Args:
+        graph: of the network; the example inputs it was traced with set the activations' number.
+        held_out: inputs there are that neither training nor the test has seen.
+        delta: probability of failure of the methods' error bounds.
+    """
+    activations = [layer.shape[0] * layer.positions for layer in graph.layers]
+    wanted = _CONSTANT * math.log(8 * max(activations) * sum(activations) / delta)
+    return min(math.ceil(wanted), max(1, held_out // 2))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A network as it is now, and the inputs to ask it about.
+
+    Attributes:
+        network: in evaluation mode; its parameters are those that are pruned.
+        inputs: normalised, [n, ...], n >= 1.
+        labels: int64 [n] of the inputs' classes, for methods that follow the loss; or None.
+    """
+
+    network: fx.GraphModule
+    inputs: torch.Tensor
+    labels: torch.Tensor | None = None
+
+    def visit(self, layers: tuple[Layer, ...], visit: Visit) -> None:
+        """Run the inputs one by one; ``visit`` sees what each of ``layers`` reads.
+
+        Memory is bounded by one input's activations.
+        """
+        modules = {layer.name: self.network.get_submodule(layer.name) for layer in layers}
+        handles = [
+            module.register_forward_pre_hook(
+                lambda module, args, name=name: visit(name, module, args[0])
+            )
+            for name, module in modules.items()
+        ]
+        try:
+            with torch.no_grad():
+                for start in range(len(self.inputs)):
+                    self.network(self.inputs[start : start + 1].clone())
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def gradients(self, layers: tuple[Layer, ...]) -> Iterator[dict[str, torch.Tensor]]:
+        """Gradient of the mean cross-entropy by each layer's weight, batch after batch.
+
+        Raises:
+            InputError: there are no labels, or they do not fit the network's output.
+        """
+        names = [layer.name for layer in layers]
+        weights = {name: self.network.get_parameter(f"{name}.weight") for name in names}
+        labels = self._labels()
+        for start in range(0, len(self.inputs), _BATCH):
+            chosen = slice(start, start + _BATCH)
+            logits = self.network(self.inputs[chosen].clone())
+            _check_classes(logits, labels[chosen])
+            loss = functional.cross_entropy(logits, labels[chosen])
+            yield dict(zip(weights, torch.autograd.grad(loss, list(weights.values())), strict=True))
+
+    def _labels(self) -> torch.Tensor:
+        if self.labels is None:
+            raise InputError(
+                "expected labels of the inputs, because the method follows the gradient of the "
+                "loss, got inputs alone; give (inputs, labels)"
+            )
+        return self.labels
+
+
+def _check_classes(logits: object, labels: torch.Tensor) -> None:
+    if not isinstance(logits, torch.Tensor) or logits.ndim < 2:
+        raise InputError(
+            "expected a network that returns logits [N, classes, ...] to follow the gradient of "
+            f"its loss, got {type(logits).__name__}; take a method that needs no labels"
+        )
+    if int(labels.max()) >= logits.shape[1]:
+        raise InputError(
+            f"expected labels below the {logits.shape[1]} classes of the network, got "
+            f"{int(labels.max())}"
+        )
+
+
+def gather(
+    graph: NetworkGraph,
+    state: dict[str, torch.Tensor],
+    inputs: torch.Tensor,
+    labels: torch.Tensor | None = None,
+) -> Evidence:
+    """Evidence on the network of ``graph`` with the parameters and buffers ``state``.
+
+    Raises:
+        InputError: ``inputs`` and ``labels`` do not belong together, or hold NaN or infinity.
+    """
+    if not isinstance(inputs, torch.Tensor) or len(inputs) == 0:
+        raise InputError("expected held-out inputs of shape [n, ...], n >= 1, got none")
+    if not torch.isfinite(inputs).all():
+        raise InputError("expected finite held-out inputs, got NaN or infinity")
+    if labels is not None and (labels.dtype != torch.int64 or len(labels) != len(inputs)):
+        raise InputError(
+            f"expected {len(inputs)} int64 labels, one per held-out input, got "
+            f"{str(labels.dtype).removeprefix('torch.')} {list(labels.shape)}"
+        )
+    # The traced network holds the weights and statistics of the moment it was traced.
+    graph.traced.load_state_dict(state)
+    graph.traced.eval()
+    return Evidence(graph.traced, inputs, labels)

@@ -1,0 +1,58 @@
+"""The methods by name, and what each needs to know."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from sparseprune.prune import filters, sampled, scores, weights
+from sparseprune.prune.accounting import Parameters
+from sparseprune.prune.pruned import Pruned
+from sparseprune.prune.task import Task
+
+Needs = Literal["nothing", "inputs", "labels"]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A pruning method.
+
+    Attributes:
+        removes: "weights" one by one or in blocks, or whole "filters".
+        needs: of held-out data: nothing, inputs, or inputs and their labels.
+        prune: a pure function of parameters and task.
+        words: what it scores by, for people.
+    """
+
+    removes: Literal["weights", "filters"]
+    needs: Needs
+    prune: Callable[[Parameters, Task], Pruned]
+    words: str
+
+
+def _by(score: scores.Score, needs: Needs, words: str) -> Method:
+    return Method("weights", needs, partial(weights.prune, score), words)
+
+
+#: By their names in the study, or in the field where the study has none.
+METHODS: dict[str, Method] = {
+    "WT": _by(scores.magnitude, "nothing", "single weights, by magnitude"),
+    "SiPP": _by(scores.sipp, "inputs", "single weights, by relative contribution"),
+    "SiPPRand": Method(
+        "weights",
+        "inputs",
+        partial(sampled.prune, hybrid=False),
+        "single weights, drawn by relative contribution",
+    ),
+    "SiPPHybrid": Method(
+        "weights",
+        "inputs",
+        partial(sampled.prune, hybrid=True),
+        "single weights, drawn or kept by relative contribution",
+    ),
+    "SNIP": _by(scores.snip, "labels", "single weights, by connection sensitivity"),
+    "Taylor": _by(scores.taylor, "labels", "single weights, by first-order Taylor expansion"),
+    "LAMP": _by(scores.lamp, "nothing", "single weights, by layer-adaptive magnitude"),
+    "Random": _by(scores.random, "nothing", "single weights, at random"),
+    "FT": Method("filters", "nothing", filters.prune, "whole filters, by l1 norm"),
+}

@@ -1,0 +1,126 @@
+"""Against the definition in section 2.4, in float64 and plain loops."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from sparseprune.graph import trace
+from sparseprune.prune import cycle, sensitivity_size
+from sparseprune.prune.observe import gather
+from sparseprune.prune.sensitivity import maximum, mean, patches, sensitivities
+from sparseprune.recipe import Prune
+
+CONVS = [
+    {"kernel_size": 3},
+    {"kernel_size": 3, "padding": 1, "stride": 2},
+    {"kernel_size": (1, 3), "padding": (0, 2), "dilation": (1, 2)},
+    {"kernel_size": 1},
+    {"kernel_size": 1, "stride": 2},
+    {"kernel_size": 3, "padding": "same", "dilation": 2},
+    {"kernel_size": 3, "padding": 1, "padding_mode": "reflect"},
+]
+
+
+def contributions(weight: list[float], inputs: list[float]) -> list[float]:
+    """g of one unit and one patch, all signs; inputs are at least 0."""
+    result = []
+    for value, read in zip(weight, inputs, strict=True):
+        same = [w * a for w, a in zip(weight, inputs, strict=True) if (w > 0) == (value > 0)]
+        total = abs(sum(same))
+        result.append(abs(value * read) / total if total > 1e-7 and value else 0.0)
+    return result
+
+
+def reference(weight: torch.Tensor, points: list[torch.Tensor], reduce) -> torch.Tensor:
+    """Points: the patches [K, P] of each input, of any sign."""
+    best = torch.zeros(weight.shape, dtype=torch.float64)
+    for point in points:
+        for part in (point.clamp(min=0), (-point).clamp(min=0)):
+            columns = part.double().T.tolist()
+            for unit, row in enumerate(weight.double().tolist()):
+                shares = torch.tensor([contributions(row, column) for column in columns])
+                best[unit] = torch.maximum(best[unit], reduce(shares.double(), 0))
+    return best
+
+
+@pytest.mark.parametrize("options", CONVS)
+def test_patches_times_weight_is_the_convolution(options):
+    conv = nn.Conv2d(3, 4, bias=False, **options).double()
+    picture = torch.randn(1, 3, 7, 6, dtype=torch.float64)
+    expected = conv(picture).flatten(2)[0]
+    found = conv.weight.flatten(1) @ patches(conv, picture)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(mean, torch.mean), (maximum, torch.amax)])
+@pytest.mark.parametrize("nonnegative", [True, False])
+def test_sensitivity_against_its_definition(filled, ours, theirs, nonnegative):
+    model = filled(
+        nn.Sequential(
+            nn.Conv2d(2, 3, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(3, 4, 1, stride=2),
+            nn.Flatten(),
+            nn.Linear(16, 3),
+        ),
+        1,
+    )
+    inputs = torch.randn(3, 2, 4, 4, generator=torch.Generator().manual_seed(2))
+    inputs = inputs.abs() if nonnegative else inputs
+    graph = trace(model, inputs)
+    found = sensitivities(gather(graph, model.state_dict(), inputs), graph.layers, ours)
+    read = {"0": inputs, "2": model[:2](inputs), "4": model[:4](inputs)}
+    for name, values in read.items():
+        layer = model.get_submodule(name)
+        points = [patches(layer, value[None]).detach() for value in values]
+        weight = layer.weight.detach().flatten(1)
+        expected = reference(weight, points, theirs).reshape(layer.weight.shape)
+        # Sums of at most 18 products in float32.
+        torch.testing.assert_close(found[name].double(), expected, rtol=1e-5, atol=1e-6)
+        assert 0 <= float(found[name].min()) <= float(found[name].max()) <= 1 + 1e-6
+
+
+def test_each_input_is_a_data_point_of_its_own(filled):
+    """The mean is over the patches of one input, the maximum over inputs: batches do not matter."""
+    model = filled(nn.Sequential(nn.Conv2d(1, 2, 2)), 3)
+    inputs = torch.rand(2, 1, 3, 3)
+    graph = trace(model, inputs)
+    both = sensitivities(gather(graph, model.state_dict(), inputs), graph.layers, mean)["0"]
+    single = [
+        sensitivities(gather(graph, model.state_dict(), part[None]), graph.layers, mean)["0"]
+        for part in inputs
+    ]
+    torch.testing.assert_close(both, torch.maximum(*single))
+
+
+def test_sipp_sees_what_is_never_fed(residual):
+    """A weight of any size on a dead input contributes nothing and goes first."""
+    model = residual()
+    inputs, labels = residual.held_out
+    silent = inputs.clone()
+    silent[:, 0] = 0
+    with torch.no_grad():
+        model.stem.weight[:, 0] = 100
+    masks = cycle(
+        model,
+        residual.inputs,
+        Prune(method="SiPP", ratios=[0.3], unit="weights"),
+        0.3,
+        held_out=(silent, labels),
+    ).masks
+    assert not masks["stem.weight"][:, 0].any()
+
+
+def test_size_of_the_sensitivity_set():
+    """ResNet-20 on 32 x 32: 183 (section 2.3)."""
+    activations = [16384] * 7 + [8192] * 7 + [4096] * 7 + [10]
+    wanted = 3 * math.log(8 * max(activations) * sum(activations) / 1e-16)
+    from sparseprune import models
+
+    model = models.build("resnet20", input_shape=(3, 32, 32), classes=10)
+    graph = trace(model, torch.zeros(2, 3, 32, 32))
+    assert sensitivity_size(graph, held_out=5000) == 183
+    assert abs(wanted - 183) < 1
+    assert sensitivity_size(graph, held_out=100) == 50
