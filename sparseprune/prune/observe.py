@@ -51,6 +51,11 @@ class Evidence:
     inputs: torch.Tensor
     labels: torch.Tensor | None = None
 
+    def first(self, count: int) -> "Evidence":
+        """The same with the first ``count`` inputs."""
+        labels = None if self.labels is None else self.labels[:count]
+        return Evidence(self.network, self.inputs[:count], labels)
+
     def visit(self, layers: tuple[Layer, ...], visit: Visit) -> None:
         """Run the inputs one by one; ``visit`` sees what each of ``layers`` reads.
 
