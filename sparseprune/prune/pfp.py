@@ -18,6 +18,10 @@ from sparseprune.prune.task import Task
 
 # Section 2.5: the constant of the sample complexity.
 _CONSTANT = 3.0
+# Between sensitivities, which are quotients in single precision.
+_EQUAL = 1e-6
+# Of a channel; sums of thousands of numbers below 1 are better than that in double precision.
+_ROUNDING = 1e-9
 # The error bounds that are looked for, 1e-300 to 1e150 (section 2.5), in steps of 1e-6 decades:
 # two channels of a layer differ by less only if their sensitivities are equal to six digits.
 _STEPS = 1_000_000
@@ -52,7 +56,9 @@ class Channels:
             number = np.ceil(_CONSTANT * (6 / error + 2) * self.total / error)
         # A single channel is drawn for sure; log1p(-1) would be infinite.
         survival = np.log1p(-np.minimum(some / some.sum(), 1 - 1e-16))
-        return max(1, math.ceil(float(-np.expm1(number * survival).sum())))
+        different = -float(np.expm1(number * survival).sum())
+        # The first draw always gives one, of which rounding must not make two.
+        return max(1, math.ceil(different - _ROUNDING))
 
 
 #: (sensitivities of the live channels, how many to keep, generator) -> a factor each, 0 if it goes.
@@ -132,7 +138,9 @@ def _channels(task: Task, blocks: Sequence[Block]) -> list[Channels]:
     result = []
     for block in blocks:
         parts = [block.pool(member, by_input[member.layer]).max(1) for member in block.read]
-        values = np.where(block.live, np.max(parts, 0), 0.0)
+        largest = np.max(parts, 0)
+        # Whatever is all there is of some sum contributes 1, which rounding must not rank.
+        values = np.where(block.live, np.where(largest > 1 - _EQUAL, 1, largest), 0.0)
         factor = max(sample_factor(layers[name]) for name in block.readers)
         result.append(Channels(values, factor * float(values.sum())))
     return result

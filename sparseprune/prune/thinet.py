@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from operator import itemgetter
 
 import numpy as np
 import torch
@@ -38,23 +39,27 @@ def contributions(evidence: Evidence, layers: tuple[Layer, ...], seed: int) -> d
 
     At most 100 outputs of a layer are drawn: a filter and a place each, spread over the inputs.
     """
-    generators = {layer.name: np.random.default_rng((seed, i)) for i, layer in enumerate(layers)}
+    places_of = {layer.name: number for number, layer in enumerate(layers)}
     some = evidence.first(_SAMPLES)
     each = _SAMPLES // len(some.inputs)
-    found: dict[str, list[Numbers]] = defaultdict(list)
+    found: dict[str, list[tuple[int, Numbers]]] = defaultdict(list)
 
-    def visit(name: str, module: nn.Module, read: torch.Tensor) -> None:
+    def visit(image: int, name: str, module: nn.Module, read: torch.Tensor) -> None:
         weight = module.get_parameter("weight").detach()
         inputs = patches(module, read)
-        random = generators[name]
+        random = np.random.default_rng((seed, places_of[name], image))
         filters = torch.from_numpy(random.integers(len(weight), size=each))
         places = torch.from_numpy(random.integers(inputs.shape[1], size=each))
         terms = weight.flatten(1)[filters].double() * inputs[:, places].T.double()
         sums = terms.reshape(each, weight.shape[1], -1).sum(2)
-        found[name].append(sums.cpu().numpy())
+        found[name].append((image, sums.cpu().numpy()))
 
     some.visit(layers, visit)
-    return {name: np.concatenate(parts)[:_SAMPLES] for name, parts in found.items()}
+    # Inputs come in any order; those of a layer that is called twice stay in order.
+    return {
+        name: np.concatenate([part for _, part in sorted(parts, key=itemgetter(0))])[:_SAMPLES]
+        for name, parts in found.items()
+    }
 
 
 def greedy(terms: Numbers) -> list[int]:
