@@ -125,7 +125,7 @@ def patches(module: nn.Module, read: torch.Tensor) -> torch.Tensor:
 
 def _signs(values: torch.Tensor) -> Iterator[torch.Tensor]:
     """The positive part, and the negative part as positive numbers, where there is one."""
-    if not bool((values < 0).any()):
+    if not bool(values.min() < 0):
         yield values
         return
     yield values.clamp(min=0)
