@@ -16,7 +16,24 @@ from sparseprune.errors import InputError
 
 Ratio = Annotated[float, Field(gt=0, lt=1)]
 Unit = Literal["params", "weights", "channels", "flops"]
-Method = Literal["WT", "SiPP", "SiPPRand", "SiPPHybrid", "SNIP", "Taylor", "LAMP", "Random", "FT"]
+Method = Literal[
+    "WT",
+    "SiPP",
+    "SiPPRand",
+    "SiPPHybrid",
+    "SNIP",
+    "Taylor",
+    "LAMP",
+    "Random",
+    "FT",
+    "SoftFilter",
+    "RandomFilter",
+    "TaylorFilter",
+    "ThiNet",
+    "PFP",
+    "PFPRand",
+    "PFPTop",
+]
 
 
 class Section(BaseModel):
@@ -67,6 +84,7 @@ class Prune(Section):
     as one; ``independent`` masks each layer alone, as the study does. ``allocation`` and
     ``pattern`` are for methods that remove single weights: ranked over the whole network or the
     same fraction of each layer; alone ("1x1"), in blocks of outputs x inputs ("4x1") or N:M.
+    ``round_to`` is for filter methods: they keep a multiple of so many channels, or all.
     """
 
     method: Method
@@ -75,6 +93,7 @@ class Prune(Section):
     coupling: Literal["group", "independent"] = "group"
     allocation: Literal["global", "uniform"] = "global"
     pattern: str = "1x1"
+    round_to: int = Field(1, gt=0)
     prune_output_layer: bool = False
     ignored_layers: list[str] = []
 

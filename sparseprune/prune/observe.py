@@ -1,7 +1,9 @@
 """What a network does with held-out inputs: the numbers data-informed methods score by."""
 
 import math
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import torch
@@ -17,8 +19,9 @@ DELTA = 1e-16
 # A gradient is the mean over so many inputs; more at once only costs memory.
 _BATCH = 32
 
-#: (layer, its module, what it reads): called for each input and each call of the layer.
-Visit = Callable[[str, nn.Module, torch.Tensor], None]
+#: (number of the input, layer, its module, what it reads): called for each input and each call of
+#: the layer, by several threads at once.
+Visit = Callable[[int, str, nn.Module, torch.Tensor], None]
 
 
 def sensitivity_size(graph: NetworkGraph, held_out: int, delta: float = DELTA) -> int:
@@ -51,22 +54,34 @@ class Evidence:
     inputs: torch.Tensor
     labels: torch.Tensor | None = None
 
+    def first(self, count: int) -> "Evidence":
+        """The same with the first ``count`` inputs."""
+        labels = None if self.labels is None else self.labels[:count]
+        return Evidence(self.network, self.inputs[:count], labels)
+
     def visit(self, layers: tuple[Layer, ...], visit: Visit) -> None:
         """Run the inputs one by one; ``visit`` sees what each of ``layers`` reads.
 
-        Memory is bounded by one input's activations.
+        On the CPU each of torch's threads runs inputs of its own: a single picture is too small
+        for its layers to be shared. Memory is bounded by one input's activations per thread.
         """
+        current = threading.local()
         modules = {layer.name: self.network.get_submodule(layer.name) for layer in layers}
+
+        def run(image: int) -> None:
+            current.image = image
+            # What is not tracked is a setting of the thread.
+            with torch.no_grad():
+                self.network(self.inputs[image : image + 1].clone())
+
         handles = [
             module.register_forward_pre_hook(
-                lambda module, args, name=name: visit(name, module, args[0])
+                lambda module, args, name=name: visit(current.image, name, module, args[0])
             )
             for name, module in modules.items()
         ]
         try:
-            with torch.no_grad():
-                for start in range(len(self.inputs)):
-                    self.network(self.inputs[start : start + 1].clone())
+            in_parallel(run, len(self.inputs), self.inputs.device)
         finally:
             for handle in handles:
                 handle.remove()
@@ -94,6 +109,24 @@ class Evidence:
                 "loss, got inputs alone; give (inputs, labels)"
             )
         return self.labels
+
+
+def in_parallel(run: Callable[[int], None], count: int, device: torch.device) -> None:
+    """Call ``run`` with 0 to ``count - 1``, on the CPU by as many threads as torch has."""
+    threads = min(torch.get_num_threads(), count)
+    if device.type != "cpu" or threads == 1:
+        for number in range(count):
+            run(number)
+        return
+    whole = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(threads, initializer=lambda: torch.set_num_threads(1)) as pool:
+            # Exhausted, so that errors are raised here.
+            for _ in pool.map(run, range(count)):
+                pass
+    finally:
+        # The libraries behind torch have settings that are not the thread's alone.
+        torch.set_num_threads(whole)
 
 
 def _check_classes(logits: object, labels: torch.Tensor) -> None:

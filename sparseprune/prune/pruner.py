@@ -51,6 +51,7 @@ class Pruner:
         coupling: str = "group",
         allocation: str = "global",
         pattern: str = "1x1",
+        round_to: int = 1,
         held_out: HeldOut | None = None,
         seed: int = 0,
         ignored_layers: Sequence[str] = (),
@@ -64,13 +65,14 @@ class Pruner:
             method: one of ``prune.METHODS``: "WT" (weights, by magnitude), "SiPP", "FT" (filters,
                 by l1 norm)...
             target: one unit and the fraction of it to remove, such as ``{"params": 0.9}``; units
-                are params, weights, channels (FT only) and flops.
+                are params, weights, channels (filter methods only) and flops.
             schedule: ratios on the way; by default the target at once.
             coupling: of filters: "group" prunes channels tied by sums together, "independent"
                 does not.
             allocation: of weights: "global" ranks all layers together, "uniform" takes the same
                 fraction of each.
             pattern: of weights: blocks of outputs x inputs such as "4x1" that go together, or N:M.
+            round_to: filter methods keep a multiple of so many channels of each layer, or all.
             held_out: inputs, or (inputs, labels), for data-informed methods; see ``cycle``.
             seed: of what a method draws at random.
             ignored_layers: names of layers to spare, or "re:" and a regular expression.
@@ -94,6 +96,7 @@ class Pruner:
             coupling=_one_of("coupling", coupling, COUPLINGS),
             allocation=_one_of("allocation", allocation, ALLOCATIONS),
             pattern=_checked(pattern),
+            round_to=_positive(round_to),
             ignored_layers=list(ignored_layers),
             prune_output_layer=prune_output_layer,
         )
@@ -221,6 +224,12 @@ def _unit_and_ratio(target: Mapping[str, float]) -> tuple[Any, float]:
 def _checked(pattern: str) -> str:
     parse(pattern)
     return pattern
+
+
+def _positive(round_to: int) -> int:
+    if isinstance(round_to, bool) or not isinstance(round_to, int) or round_to < 1:
+        raise InputError(f"round_to: expected a whole number of channels >= 1, got {round_to!r}")
+    return round_to
 
 
 def _one_of(what: str, value: str, known: Mapping[str, Any] | Sequence[str]) -> Any:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from sparseprune.prune import filters, sampled, scores, weights
+from sparseprune.prune import filter_scores, filters, pfp, sampled, scores, thinet, weights
 from sparseprune.prune.accounting import Parameters
+from sparseprune.prune.blocks import Side
 from sparseprune.prune.pruned import Pruned
 from sparseprune.prune.task import Task
 
@@ -34,6 +35,14 @@ def _by(score: scores.Score, needs: Needs, words: str) -> Method:
     return Method("weights", needs, partial(weights.prune, score), words)
 
 
+def _filters(score: filter_scores.Score, side: Side, needs: Needs, words: str) -> Method:
+    return Method("filters", needs, partial(filters.prune, score, side), words)
+
+
+def _pfp(choose: pfp.Draw, words: str) -> Method:
+    return Method("filters", "inputs", partial(pfp.prune, choose), words)
+
+
 #: By their names in the study, or in the field where the study has none.
 METHODS: dict[str, Method] = {
     "WT": _by(scores.magnitude, "nothing", "single weights, by magnitude"),
@@ -54,5 +63,16 @@ METHODS: dict[str, Method] = {
     "Taylor": _by(scores.taylor, "labels", "single weights, by first-order Taylor expansion"),
     "LAMP": _by(scores.lamp, "nothing", "single weights, by layer-adaptive magnitude"),
     "Random": _by(scores.random, "nothing", "single weights, at random"),
-    "FT": Method("filters", "nothing", filters.prune, "whole filters, by l1 norm"),
+    "FT": _filters(filter_scores.l1, "made", "nothing", "whole filters, by l1 norm"),
+    "SoftFilter": _filters(filter_scores.l2, "made", "nothing", "whole filters, by l2 norm"),
+    "RandomFilter": _filters(filter_scores.random, "made", "nothing", "whole filters, at random"),
+    "TaylorFilter": _filters(
+        filter_scores.taylor, "made", "labels", "whole filters, by first-order Taylor expansion"
+    ),
+    "ThiNet": _filters(
+        thinet.score, "read", "inputs", "whole channels, by what their readers would miss"
+    ),
+    "PFP": _pfp(pfp.keep_largest, "whole channels, by relative contribution"),
+    "PFPRand": _pfp(pfp.draw_all, "whole channels, drawn by relative contribution"),
+    "PFPTop": _pfp(pfp.draw_rest, "whole channels, kept or drawn by relative contribution"),
 }

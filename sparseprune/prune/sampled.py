@@ -124,6 +124,12 @@ def _solve(falling: Callable[[Numbers], Numbers], count: int) -> Numbers:
     return roots
 
 
+def sample_factor(layer: Layer) -> float:
+    """What a sum of the layer's sensitivities is multiplied with: 2 C ln(8 (P + 1) k / delta)."""
+    kernel = math.prod(layer.shape[2:])
+    return 2 * _CONSTANT * math.log(8 * (layer.positions + 1) * kernel / DELTA)
+
+
 def draws(probabilities: Numbers, kept: float) -> int:
     """How often to draw to get ``kept`` different entries on average, at least once.
 
@@ -195,8 +201,7 @@ def _units(layer: Layer, weight: torch.Tensor, found: torch.Tensor, task: Task) 
     """Every sign of every filter that has weights with some sensitivity."""
     rows = weight.flatten(1).double().cpu().numpy()
     sensitivities = found.flatten(1).double().cpu().numpy()
-    kernel = math.prod(layer.shape[2:])
-    factor = 2 * _CONSTANT * math.log(8 * (layer.positions + 1) * kernel / DELTA)
+    factor = sample_factor(layer)
     price = layer.positions if task.unit == "flops" else 1
     for index, row in enumerate(rows):
         for signed in (row > 0, row < 0):

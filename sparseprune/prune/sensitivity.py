@@ -1,5 +1,6 @@
 """Relative contributions of weights to what their unit computes: the sensitivity of SiPP."""
 
+import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -12,8 +13,9 @@ from sparseprune import _cpu
 from sparseprune.graph import Layer
 from sparseprune.prune.observe import Evidence
 
-#: (weights [O, K], inputs [K, P], inverse totals [O, P]), all >= 0 -> reduction over P [O, K].
-Reduce = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+#: (inverse totals [P, R], inputs [P, K], largest [R, K]), all >= 0: raises ``largest``, in place,
+#: to a reduction over P of ``inverse_pr * inputs_pk``.
+Reduce = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], None]
 
 
 def sensitivities(
@@ -29,45 +31,65 @@ def sensitivities(
     Returns:
         float32 of each weight's shape, by layer name, from 0 to 1.
     """
-    found = {
-        layer.name: torch.zeros(layer.shape, device=evidence.inputs.device) for layer in layers
+    trackers = {
+        layer.name: Tracker(evidence.network.get_parameter(f"{layer.name}.weight"), reduce)
+        for layer in layers
     }
 
-    def visit(name: str, module: nn.Module, read: torch.Tensor) -> None:
-        weight = module.get_parameter("weight").detach().flatten(1)
-        largest = found[name].view(weight.shape)
-        for inputs in _signs(patches(module, read)):
-            torch.maximum(largest, contributions(weight, inputs, reduce), out=largest)
+    def visit(image: int, name: str, module: nn.Module, read: torch.Tensor) -> None:
+        trackers[name].see(patches(module, read))
 
     evidence.visit(layers, visit)
-    return found
+    return {name: tracker.found() for name, tracker in trackers.items()}
 
 
-def contributions(weight: torch.Tensor, inputs: torch.Tensor, reduce: Reduce) -> torch.Tensor:
-    """Contributions [O, K] of ``weight`` [O, K] on ``inputs`` [K, P], P patches of entries >= 0."""
-    result = torch.zeros_like(weight)
-    for part in _signs(weight):
-        totals = part @ inputs
-        inverse = torch.where(totals > torch.finfo(totals.dtype).eps, totals.reciprocal(), 0.0)
-        # Entries of the other sign are zero in `part`, and so are what they contribute here.
-        torch.maximum(result, reduce(part, inputs, inverse), out=result)
-    return result
+class Tracker:
+    """The largest relative contributions of one layer's weights so far.
+
+    A weight is the same for all inputs, so the largest of ``W_ij a_j / total`` is ``W_ij`` times
+    the largest of ``a_j / total``: the weights are split and multiplied once, not once per input,
+    which for the last layers of a ResNet-50 would take longer than the contributions.
+    """
+
+    def __init__(self, weight: torch.Tensor, reduce: Reduce) -> None:
+        """Track ``weight`` [O, ...]."""
+        self._shape = weight.shape
+        # Entries of the other sign are zero in each part, and so are what they contribute.
+        self._parts = torch.cat(list(_signs(weight.detach().flatten(1))))
+        self._largest = torch.zeros_like(self._parts)
+        self._reduce = reduce
+        self._one_at_a_time = threading.Lock()
+
+    def see(self, patches: torch.Tensor) -> None:
+        """One input, as patches [K, P]; any number of threads may come with one each."""
+        for inputs in _signs(patches.T.contiguous()):
+            totals = inputs @ self._parts.T
+            some = totals > torch.finfo(totals.dtype).eps
+            inverse = totals.reciprocal_().masked_fill_(~some, 0)
+            with self._one_at_a_time:
+                self._reduce(inverse, inputs, self._largest)
+
+    def found(self) -> torch.Tensor:
+        """The contributions, of the weight's shape."""
+        rows = self._shape[0]
+        signs = torch.split(self._parts * self._largest, rows)
+        return torch.stack(signs).amax(0).reshape(self._shape)
 
 
-def mean(weight: torch.Tensor, inputs: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
+def mean(inverse: torch.Tensor, inputs: torch.Tensor, largest: torch.Tensor) -> None:
     """Deterministic SiPP: the mean over patches."""
-    return weight * (inverse @ inputs.T) / inputs.shape[1]
+    torch.maximum(largest, (inverse / len(inputs)).T @ inputs, out=largest)
 
 
-def maximum(weight: torch.Tensor, inputs: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
+def maximum(inverse: torch.Tensor, inputs: torch.Tensor, largest: torch.Tensor) -> None:
     """Randomised SiPP and PFP: the largest over patches.
 
     A product of matrices whose terms are compared and not summed; no library has it, so it runs on
     a kernel of ours, on the CPU.
     """
-    largest = np.zeros(tuple(weight.shape), np.float32)
-    _cpu.largest_product(_rows(inverse.T), _rows(inputs.T), largest)
-    return weight * torch.from_numpy(largest).to(weight.device)
+    best = largest.cpu()
+    _cpu.largest_product(_rows(inverse), _rows(inputs), _rows(best))
+    largest.copy_(best)
 
 
 def _rows(matrix: torch.Tensor) -> npt.NDArray[np.float32]:
@@ -103,6 +125,8 @@ def patches(module: nn.Module, read: torch.Tensor) -> torch.Tensor:
 
 def _signs(values: torch.Tensor) -> Iterator[torch.Tensor]:
     """The positive part, and the negative part as positive numbers, where there is one."""
+    if not bool(values.min() < 0):
+        yield values
+        return
     yield values.clamp(min=0)
-    if bool((values < 0).any()):
-        yield (-values).clamp(min=0)
+    yield (-values).clamp(min=0)

@@ -118,6 +118,7 @@ def advance(
         coupling=settings.coupling,
         allocation=settings.allocation,
         pattern=parse(settings.pattern),
+        round_to=settings.round_to,
         seed=seed,
         evidence=evidence,
     )

@@ -31,6 +31,7 @@ class Task:
         coupling: "group" or "independent", for filter methods.
         allocation: "global" or "uniform", for methods that remove single weights.
         pattern: which weights go together, for the same methods.
+        round_to: filter methods keep a multiple of so many channels, or all.
         seed: of what is drawn at random.
         evidence: the network and held-out inputs, for data-informed methods.
     """
@@ -44,6 +45,7 @@ class Task:
     coupling: str = "group"
     allocation: str = "global"
     pattern: Pattern = SINGLE
+    round_to: int = 1
     seed: int = 0
     evidence: Evidence | None = None
 

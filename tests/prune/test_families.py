@@ -23,6 +23,33 @@ def test_masked_network_has_as_many_parameters_as_the_slimmed(filled, name):
     assert left.params == sum(parameter.numel() for parameter in slimmed.parameters())
 
 
+@pytest.mark.parametrize("name", ["resnet8", "densenet22"])
+@pytest.mark.parametrize("method", ["SoftFilter", "RandomFilter", "TaylorFilter", "ThiNet", "PFP"])
+def test_slimming_loses_nothing_whatever_the_method(filled, name, method):
+    model = filled(models.build(name, input_shape=(3, 32, 32), classes=10), 0)
+    inputs = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(3))
+    settings = Prune(method=method, ratios=[0.5])
+    cycle(model, inputs, settings, 0.5, held_out=(inputs, torch.tensor([1, 7]))).apply(model)
+    slimmed = convert.slim(model, inputs, round_to=1).model
+    left = counts(model, inputs)
+    assert left == counts(slimmed, inputs)
+    assert left.params == sum(parameter.numel() for parameter in slimmed.parameters())
+
+
+@pytest.mark.parametrize("method", ["FT", "PFP"])
+def test_channels_are_kept_in_multiples(filled, method):
+    model = filled(models.build("resnet8", input_shape=(3, 32, 32), classes=10), 0)
+    inputs = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(3))
+    settings = Prune(method=method, ratios=[0.5], round_to=8)
+    cycle(model, inputs, settings, 0.5, held_out=inputs).apply(model)
+    widths = [
+        int(module.weight.flatten(1).any(1).sum())
+        for module in model.modules()
+        if isinstance(module, torch.nn.Conv2d)
+    ]
+    assert all(width % 8 == 0 for width in widths)
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_weights_of_every_family_are_pruned_to_the_parameter(filled, name):
     model = filled(models.build(name, input_shape=(3, 32, 32), classes=10), 0)

@@ -11,7 +11,7 @@ from torch import nn
 from sparseprune.errors import InputError
 from sparseprune.formats import mask
 from sparseprune.prune import counts, cycle, ratios
-from sparseprune.prune.filters import Block, _levels
+from sparseprune.prune.filters import fraction_kept, fractions
 from sparseprune.recipe import Prune
 
 
@@ -190,8 +190,7 @@ def test_coarse_filters_never_make_an_empty_step(filled):
 
 @given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=4))
 def test_every_level_removes_one_channel_more_somewhere(sizes):
-    blocks = [Block((), torch.arange(size).numpy()) for size in sizes]
-    kept = [[block.kept(level) for block in blocks] for level in _levels(blocks)]
+    kept = [[fraction_kept(size, level) for size in sizes] for level in fractions(sizes)]
     steps = [sizes, *kept]
     for before, after in pairwise(steps):
         drops = [a - b for a, b in zip(before, after, strict=True)]

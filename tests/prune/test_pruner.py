@@ -204,7 +204,10 @@ def test_round_without_a_step(residual):
         ({"target": {"params": 1.0}}, "expected a ratio above 0 and below 1, got 1.0"),
         ({"target": {"params": float("nan")}}, "expected a ratio above 0"),
         ({"target": {"params": "0.5"}}, "expected a ratio above 0 and below 1, got '0.5'"),
-        ({"target": {"params": 0.5}, "method": "XX"}, "method: expected one of .*, FT, got 'XX'"),
+        (
+            {"target": {"params": 0.5}, "method": "XX"},
+            "expected one of .*, PFPTop, got 'XX'",
+        ),
         ({"target": {"params": 0.5}, "coupling": "loose"}, "coupling: expected one of group"),
         ({"target": {"params": 0.5}, "ignored_layers": ["none"]}, "'none' to match a layer"),
         ({"target": {"params": 0.5}, "ignored_layers": "stem"}, "ignored_layers: expected a list"),

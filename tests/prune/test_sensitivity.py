@@ -124,3 +124,43 @@ def test_size_of_the_sensitivity_set():
     assert sensitivity_size(graph, held_out=5000) == 183
     assert abs(wanted - 183) < 1
     assert sensitivity_size(graph, held_out=100) == 50
+
+
+def test_inputs_seen_by_several_threads_are_all_seen_once(filled):
+    """Results and the caller's settings are the same, whoever visits."""
+    model = filled(nn.Sequential(nn.Conv2d(1, 2, 2), nn.ReLU(), nn.Conv2d(2, 2, 1)), 3)
+    inputs = torch.rand(9, 1, 3, 3)
+    graph = trace(model, inputs)
+    evidence = gather(graph, model.state_dict(), inputs)
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            seen: list[tuple[int, str]] = []
+            evidence.visit(
+                graph.layers, lambda image, name, *_, seen=seen: seen.append((image, name))
+            )
+            assert sorted(seen) == [(image, name) for image in range(9) for name in ("0", "2")]
+            found.append(sensitivities(evidence, graph.layers, maximum))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert all(torch.equal(found[0][name], found[1][name]) for name in ("0", "2"))
+
+
+def test_errors_of_a_visit_come_through(filled):
+    model = filled(nn.Sequential(nn.Conv2d(1, 2, 2)), 3)
+    inputs = torch.rand(4, 1, 3, 3)
+    graph = trace(model, inputs)
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("seen")
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(RuntimeError, match="seen"):
+            gather(graph, model.state_dict(), inputs).visit(graph.layers, fail)
+    finally:
+        torch.set_num_threads(before)
