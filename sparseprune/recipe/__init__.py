@@ -59,7 +59,7 @@ class Model(Section):
     """Which architecture; ``options`` are keyword arguments of its builder."""
 
     name: str = "resnet8"
-    options: dict[str, int] = {}
+    options: dict[str, int] = Field({})
 
 
 class Prune(Section):
@@ -80,7 +80,7 @@ class Prune(Section):
     allocation: Literal["global", "uniform"] = "global"
     pattern: str = "1x1"
     prune_output_layer: bool = False
-    ignored_layers: list[str] = []
+    ignored_layers: list[str] = Field([])
 
     @field_validator("ratios")
     @classmethod

@@ -31,6 +31,11 @@ def synchronised(model: nn.Module) -> Iterator[None]:
             del norm.forward
 
 
+def _total(tensor: torch.Tensor) -> torch.Tensor:
+    total: torch.Tensor = _Sum.apply(tensor)  # type: ignore[no-untyped-call]
+    return total
+
+
 class _Sum(torch.autograd.Function):
     """Sum over the workers; the losses that depend on it are added, so gradients are too."""
 
@@ -56,16 +61,17 @@ def _forward(norm: Any, batch: torch.Tensor) -> torch.Tensor:
     shape = [1, -1, *[1] * (batch.dim() - 2)]
     wide = batch.float()
     size = batch.new_tensor([batch.numel() // batch.shape[1]], dtype=torch.float32)
-    sums = _Sum.apply(torch.cat([wide.sum(axes), size]))
+    sums = _total(torch.cat([wide.sum(axes), size]))
     mean, count = sums[:-1] / sums[-1], sums[-1].detach()
     centred = wide - mean.reshape(shape)
     # Squares of what is left after the mean: sums of raw squares would cancel.
-    variance = _Sum.apply(centred.square().sum(axes)) / count
+    variance = _total(centred.square().sum(axes)) / count
     _remember(norm, mean.detach(), variance.detach() * count / (count - 1).clamp(min=1))
     normal = centred * torch.rsqrt(variance + norm.eps).reshape(shape)
     if norm.affine:
         normal = normal * norm.weight.reshape(shape) + norm.bias.reshape(shape)
-    return normal.to(batch.dtype)
+    whole: torch.Tensor = normal.to(batch.dtype)
+    return whole
 
 
 @torch.no_grad()

@@ -59,7 +59,8 @@ def add(tensors: Sequence[torch.Tensor]) -> None:
         same = [tensor for tensor in tensors if tensor.dtype == dtype]
         flat = torch.cat([tensor.reshape(-1) for tensor in same])
         distributed.all_reduce(flat)
-        for tensor, total in zip(same, flat.split([it.numel() for it in same]), strict=True):
+        totals = torch.split(flat, [it.numel() for it in same])
+        for tensor, total in zip(same, totals, strict=True):
             tensor.copy_(total.reshape(tensor.shape))
 
 
