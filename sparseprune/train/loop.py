@@ -72,14 +72,14 @@ def fit(
     spans = batches.spans(len(pictures), settings.batch_size)
     steps = settings.epochs * len(spans)
     if not 0 <= start < steps:
-        raise InputError(f"start: expected a step from 0 to {steps - 1}, got {start}")
+        raise InputError(f"start: expected a step from 0 to {steps - 1}, got {start}; rewind less")
     with _training(model, parent, seed) as generator:
         descent = Descent(model, settings, parent)
         order = batches.Order(len(pictures), spans, generator, start)
         running = Running(model, descent, order, generator, [])
         keeper = None
         if resume:
-            begun = identity(model, labels, settings, seed, masks or {})
+            begun = identity(model, labels, settings, seed, masks or {}, start)
             keeper = Keeper(resume, running, begun)
             keeper.restore()
         while order.step < steps:

@@ -47,12 +47,12 @@ class Running:
 
 
 def identity(
-    model: nn.Module, labels: torch.Tensor, settings: Train, seed: int, masks: Masks
+    model: nn.Module, labels: torch.Tensor, settings: Train, seed: int, masks: Masks, start: int
 ) -> str:
     """Hex SHA-256 of what a training starts from; one state belongs to one of these."""
     parts = [
         settings.model_dump(mode="json"),
-        seed,
+        [seed, start],
         checkpoint.digest(model.state_dict()),
         checkpoint.digest({"labels": labels}),
         checkpoint.digest(masks),

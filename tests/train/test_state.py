@@ -100,6 +100,7 @@ def test_it_is_written_as_often_as_asked(tmp_path, resume, written):
     "change",
     [
         {"seed": 1},
+        {"start": 2},
         {"settings": Train(epochs=3, batch_size=4)},
         {"masks": {"0.weight": torch.zeros(3, 1, 3, 3).bool()}},
         {"labels": torch.zeros(10).long()},
