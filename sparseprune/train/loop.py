@@ -38,12 +38,11 @@ def fit(
 
     The optimizer starts fresh and the whole learning-rate schedule runs again, as retraining does
     in the study (section 3.1: learning-rate rewinding). Masked entries are zeroed after *every*
-    step: momentum and weight decay would revive them otherwise. The last, smaller batch of an
-    epoch is used, unless it is a single picture (BatchNorm cannot train on one). The same model,
-    data, settings and seed give bit-equal weights on the same machine and thread count.
-
-    Under ``workers.joined`` each worker takes its part of every batch; weights are those of one
-    process but for rounding (where there is dropout, each worker draws its own).
+    step: momentum and weight decay would revive them otherwise. A last, smaller batch is used,
+    unless it is a single picture (BatchNorm cannot train on one). The same model, data, settings
+    and seed give bit-equal weights on the same machine and thread count. Under ``workers.joined``
+    each worker takes its part of every batch; weights are then equal but for rounding (where there
+    is dropout, each worker draws its own).
 
     Args:
         model: any classifier, or a segmenter (logits [N, K, H, W], or a mapping of ``out`` and
@@ -51,12 +50,10 @@ def fit(
         images: float32 [N, C, H, W], normalised; or ``Pictures``.
         labels: int64 [N], or [N, H, W] with 255 where a pixel does not count.
         settings: epochs, batch size, SGD and schedule.
-        seed: of the shuffling, the crops and flips and dropout; the caller's random state is left
-            alone.
+        seed: of shuffling, crops, flips and dropout; the caller's random state is left alone.
         masks: entries to hold at zero, from ``prune`` or ``formats.mask``.
         progress: called after each step.
-        parent: the network to learn from, where ``settings.distill`` is given; put into evaluation
-            mode.
+        parent: to learn from, where ``settings.distill`` is given; put into evaluation mode.
         resume: where the state of the training is kept, and gone on from.
         start: step of the schedule to begin at (from 0), for rewinding.
 
@@ -74,13 +71,11 @@ def fit(
     if not 0 <= start < steps:
         raise InputError(f"start: expected a step from 0 to {steps - 1}, got {start}; rewind less")
     with _training(model, parent, seed) as generator:
-        descent = Descent(model, settings, parent)
         order = batches.Order(len(pictures), spans, generator, start)
-        running = Running(model, descent, order, generator, [])
-        keeper = None
-        if resume:
-            begun = identity(model, labels, settings, seed, masks or {}, start)
-            keeper = Keeper(resume, running, begun)
+        running = Running(model, Descent(model, settings, parent), order, generator, [])
+        begun = identity(model, labels, settings, seed, masks or {}, start) if resume else ""
+        keeper = Keeper(resume, running, begun) if resume else None
+        if keeper:
             keeper.restore()
         while order.step < steps:
             running.losses.append(_step(running, pictures, labels, settings, steps))
