@@ -20,7 +20,7 @@ ALLOWED = {
     "environment": {"_cpu", "onnxruntime"},
     "models": {"errors"},
     "data": {"errors", "recipe"},
-    "train": {"errors", "formats", "recipe"},
+    "train": {"data", "errors", "formats", "recipe"},
     "prune": {"_cpu", "errors", "formats", "graph", "recipe"},
     "convert": {"errors", "formats", "graph", "models"},
     "runtime": {"errors", "formats", "models", "onnxruntime"},

@@ -194,10 +194,9 @@ def _fit(
     masks: Masks | None,
     progress: Progress,
 ) -> list[float]:
-    inputs = torch.from_numpy(data.normalise(learn.images, learn))
     return train.fit(
         model,
-        inputs,
+        train.pictures(learn, settings, seed),
         torch.from_numpy(learn.labels),
         settings,
         seed=seed,

@@ -11,7 +11,7 @@ kept; only noise is drawn for the one channel.
 """
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,8 @@ from sparseprune.errors import InputError
 
 __all__ = [
     "CORRUPTIONS",
+    "MIX1",
+    "MIX2",
     "NAMES",
     "SMALLEST_SIDE",
     "TABLES",
@@ -55,6 +57,17 @@ CORRUPTIONS: dict[str, Callable[..., np.ndarray]] = {
 }
 NAMES = tuple(CORRUPTIONS)
 
+# The study's split of the nineteen (paper section 4): robust networks train on the first part and
+# are judged on the second.
+MIX1 = (
+    *("contrast", "elastic_transform", "gaussian_blur", "impulse_noise", "motion_blur"),
+    *("pixelate", "shot_noise", "snow", "zoom_blur"),
+)
+MIX2 = (
+    *("brightness", "defocus_blur", "fog", "frost", "gaussian_noise", "glass_blur"),
+    *("jpeg_compression", "saturate", "spatter", "speckle_noise"),
+)
+
 # Below this the published kernels (17 taps and more) reach over the whole picture.
 SMALLEST_SIDE = 16
 
@@ -70,6 +83,7 @@ def corrupt(
     seed: int = 0,
     table: str = "cifar",
     first_index: int = 0,
+    indices: Sequence[int] | None = None,
     frost_textures: Path | None = None,
 ) -> Images:
     """Corrupted pictures, uint8 [N, H, W, C].
@@ -82,7 +96,8 @@ def corrupt(
         severity: 1 (mild) to 5.
         seed: of everything random.
         table: "cifar" (parameters for about 32 pixels a side) or "imagenet" (about 224).
-        first_index: index of ``images[0]`` in its data set.
+        first_index: index of ``images[0]`` in its data set; the others follow it.
+        indices: index of every picture, where they do not follow each other.
         frost_textures: folder with the published frost photographs, instead of our own textures.
 
     Raises:
@@ -92,11 +107,12 @@ def corrupt(
     chosen = strength(table, name, severity)
     check_images(images)
     extra = {"folder": frost_textures} if name == "frost" else {}
+    places = range(first_index, first_index + len(images)) if indices is None else indices
     result = np.empty_like(images)
     step = max(1, _PART // max(1, images[:1].size))
     for start in range(0, len(images), step):
         part = images[start : start + step]
-        random = draws.generators(name, severity, seed, first_index + start, len(part))
+        random = draws.chosen(name, severity, seed, places[start : start + step])
         levels = CORRUPTIONS[name](part, chosen, random, **extra)
         result[start : start + step] = levels.astype(np.uint8)
     return result

@@ -136,27 +136,6 @@ def test_schedule_restarts_and_optimizer_is_fresh_with_every_call():
     assert same(twice, resumed)
 
 
-def test_one_cycle_rises_linearly_then_falls_to_zero():
-    settings = Train(lr=1.0, warmup=0.2)
-    rates = [train.learning_rate(step, 10, settings) for step in range(11)]
-    expected = [0.5, 1.0, 1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125, 0.0]
-    assert rates == pytest.approx(expected, abs=1e-15)
-
-
-@pytest.mark.parametrize("steps", [1, 2, 3, 7])
-@pytest.mark.parametrize("warmup", [0.0, 0.2, 0.5, 0.99])
-def test_one_cycle_is_positive_and_at_most_lr_however_short(steps, warmup):
-    settings = Train(lr=0.3, warmup=warmup)
-    rates = [train.learning_rate(step, steps, settings) for step in range(steps)]
-    assert all(0 < rate <= 0.3 for rate in rates)
-    assert max(rates) == pytest.approx(0.3)
-
-
-def test_constant_schedule():
-    settings = Train(lr=0.3, schedule="constant")
-    assert {train.learning_rate(step, 10, settings) for step in range(10)} == {0.3}
-
-
 def test_steps_use_the_scheduled_rate(monkeypatch):
     used = []
     step = torch.optim.SGD.step
@@ -181,43 +160,11 @@ def test_last_partial_batch_is_used_unless_it_is_one_picture(number, steps):
     assert seen == [(k + 1, steps) for k in range(steps)]
 
 
-@pytest.mark.parametrize("images", [32, 33, 40])
-def test_every_epoch_sees_every_picture_once_in_a_new_order(images):
-    spans = train._spans(images, 16)
-    batches = list(train._shuffled(images, spans, 3, torch.Generator().manual_seed(0)))
-    epochs = torch.cat(batches).reshape(3, -1).tolist()
-    assert all(len(set(epoch)) == len(epoch) == spans[-1][1] for epoch in epochs)
-    assert all(set(epoch) <= set(range(images)) for epoch in epochs)
-    assert len({tuple(epoch) for epoch in epochs}) == 3
-    # Over many epochs the picture that is left over is not always the same one.
-    many = train._shuffled(33, train._spans(33, 16), 20, torch.Generator().manual_seed(0))
-    assert set(torch.cat(list(many)).tolist()) == set(range(33))
-
-
-def test_flip_mirrors_about_half_of_the_pictures():
-    batch = torch.arange(400 * 6.0).reshape(400, 1, 2, 3)
-    flipped = train._flip(batch, torch.Generator().manual_seed(0))
-    mirrored = (flipped == batch.flip(3)).flatten(1).all(1)
-    kept = (flipped == batch).flatten(1).all(1)
-    assert bool((mirrored ^ kept).all())
-    # Six standard deviations of a fair coin: 6 * sqrt(400) / 2.
-    assert abs(int(mirrored.sum()) - 200) <= 60
-
-
 def test_model_is_returned_row_major_and_in_evaluation_mode():
     model = net()
     train.fit(model, *pictures(), QUICK, seed=0)
     assert model[0].weight.is_contiguous()
     assert not any(module.training for module in model.modules())
-
-
-def test_accuracy_counts_exactly_and_does_not_depend_on_the_batch():
-    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
-    images, labels = pictures()
-    with torch.no_grad():
-        correct = int((model(images).argmax(1) == labels).sum())
-    for batch in (1, 7, 48, 500):
-        assert train.accuracy(model, images, labels, batch) == correct / 48
 
 
 def test_nan_pictures_stop_training_and_leave_evaluation_mode():

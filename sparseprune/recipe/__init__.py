@@ -10,9 +10,33 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from sparseprune.errors import InputError
+from sparseprune.recipe.section import Section
+from sparseprune.recipe.training import Distill, Robust, Train
+
+__all__ = [
+    "Data",
+    "Distill",
+    "Evaluate",
+    "Export",
+    "Measure",
+    "Method",
+    "Model",
+    "Prune",
+    "Ratio",
+    "Recipe",
+    "Report",
+    "Robust",
+    "Section",
+    "Slim",
+    "Train",
+    "Unit",
+    "check",
+    "load",
+    "parse",
+]
 
 Ratio = Annotated[float, Field(gt=0, lt=1)]
 Unit = Literal["params", "weights", "channels", "flops"]
@@ -36,12 +60,6 @@ Method = Literal[
 ]
 
 
-class Section(BaseModel):
-    """A frozen group of settings; an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 S = TypeVar("S", bound=Section)
 
 
@@ -58,21 +76,7 @@ class Model(Section):
     """Which architecture; ``options`` are keyword arguments of its builder."""
 
     name: str = "resnet8"
-    options: dict[str, int] = {}
-
-
-class Train(Section):
-    """SGD training; the learning rate of ``one_cycle`` rises to ``lr`` and falls to zero."""
-
-    epochs: int = Field(5, gt=0)
-    batch_size: int = Field(128, gt=0)
-    lr: float = Field(0.1, gt=0)
-    momentum: float = Field(0.9, ge=0, lt=1)
-    nesterov: bool = True
-    weight_decay: float = Field(5e-4, ge=0)
-    schedule: Literal["one_cycle", "constant"] = "one_cycle"
-    warmup: float = Field(0.2, ge=0, lt=1, description="fraction of the steps spent rising")
-    flip: bool = Field(False, description="mirror each picture left to right half of the time")
+    options: dict[str, int] = Field({})
 
 
 class Prune(Section):
@@ -95,7 +99,7 @@ class Prune(Section):
     pattern: str = "1x1"
     round_to: int = Field(1, gt=0)
     prune_output_layer: bool = False
-    ignored_layers: list[str] = []
+    ignored_layers: list[str] = Field([])
 
     @field_validator("ratios")
     @classmethod

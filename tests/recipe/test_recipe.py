@@ -85,4 +85,4 @@ def test_missing_file_is_named(tmp_path):
 def test_the_quickstart_is_a_recipe():
     from pathlib import Path
 
-    recipe.load(Path(__file__).parents[1] / "recipes/quickstart.yaml")
+    recipe.load(Path(__file__).parents[2] / "recipes/quickstart.yaml")

@@ -1,0 +1,96 @@
+"""Pictures that are corrupted anew every epoch (paper section 4, robust training)."""
+
+import itertools
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sparseprune.data import Dataset, corruptions, normalise
+from sparseprune.data.dataset import Images
+from sparseprune.errors import InputError
+from sparseprune.recipe import Robust, Train
+from sparseprune.train.pictures import Pictures
+
+# Severity 0 is the clean picture, so one picture in six is clean.
+_SEVERITIES = 6
+
+
+def pictures(dataset: Dataset, settings: Train, seed: int) -> Pictures:
+    """The pictures of ``dataset`` that ``settings`` train on.
+
+    Raises:
+        InputError: an unknown or repeated corruption, or pictures too small to corrupt.
+    """
+    black = tuple(-mean / std for mean, std in zip(dataset.mean, dataset.std, strict=True))
+    if settings.robust is None:
+        return Pictures(torch.from_numpy(normalise(dataset.images, dataset)), black)
+    names = _names(settings.robust)
+    corruptions.check_images(dataset.images)
+    return Corrupted(dataset, names, black, seed)
+
+
+def draw(seed: int, epoch: int, count: int, kinds: int) -> tuple[NDArray[np.int64], ...]:
+    """Which of ``kinds`` corruptions and which severity 0..5 each of ``count`` pictures gets.
+
+    Both are uniform and depend on (seed, epoch, picture) only: picture i of a smaller set gets
+    what picture i of a larger one does.
+    """
+    sequence = np.random.SeedSequence([seed, epoch])
+    pairs = np.random.default_rng(sequence).random((count, 2))
+    scaled = (pairs * (kinds, _SEVERITIES)).astype(np.int64)
+    return scaled[:, 0], scaled[:, 1]
+
+
+class Corrupted(Pictures):
+    """Pictures of a data set, each under a corruption and a severity drawn for the epoch.
+
+    What a corruption draws itself depends on (seed, corruption, severity, picture), as in files
+    that are made once. A whole epoch is corrupted at its first batch: pictures of one corruption
+    and severity then go through its function together, which is several times as fast as one by
+    one (``corruptions.corrupt`` works on whole batches).
+    """
+
+    def __init__(
+        self, dataset: Dataset, names: tuple[str, ...], black: tuple[float, ...], seed: int
+    ) -> None:
+        super().__init__(torch.from_numpy(dataset.images).permute(0, 3, 1, 2), black)
+        self._dataset, self._names, self._seed = dataset, names, seed
+        self._epoch, self._now = -1, dataset.images
+
+    def batch(self, epoch: int, chosen: torch.Tensor) -> torch.Tensor:
+        """The pictures ``chosen`` as ``epoch`` shows them, normalised, float32 [n, C, H, W]."""
+        if epoch != self._epoch:
+            self._now, self._epoch = self._corrupt(epoch), epoch
+        return torch.from_numpy(normalise(self._now[chosen.numpy()], self._dataset))
+
+    def _corrupt(self, epoch: int) -> Images:
+        clean = self._dataset.images
+        kinds, severities = draw(self._seed, epoch, len(clean), len(self._names))
+        result = clean.copy()
+        table = corruptions.table_for(*clean.shape[1:3])
+        for kind, severity in itertools.product(range(len(self._names)), range(1, _SEVERITIES)):
+            (places,) = np.nonzero((kinds == kind) & (severities == severity))
+            if len(places):
+                result[places] = corruptions.corrupt(
+                    clean[places],
+                    self._names[kind],
+                    severity,
+                    seed=self._seed,
+                    table=table,
+                    indices=places.tolist(),
+                )
+        return result
+
+
+def _names(settings: Robust) -> tuple[str, ...]:
+    if settings.corruptions == "mix1":
+        return corruptions.MIX1
+    for name in settings.corruptions:
+        corruptions.check(name)
+        if settings.corruptions.count(name) > 1:
+            raise InputError(
+                f"robust.corruptions: expected each name once, got {name!r} "
+                f"{settings.corruptions.count(name)} times; remove the repetition"
+            )
+    return tuple(settings.corruptions)

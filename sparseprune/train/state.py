@@ -1,0 +1,150 @@
+"""A training in the middle of an epoch, on disk: stopped there, it goes on as if it never had."""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sparseprune.errors import InputError
+from sparseprune.formats import checkpoint, container
+from sparseprune.formats.mask import Masks
+from sparseprune.recipe import Train
+from sparseprune.train import workers
+from sparseprune.train.batches import Order
+from sparseprune.train.descent import Descent
+
+_KIND = "training state"
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Where ``fit`` keeps its state, and how often: every so many seconds, or steps if given.
+
+    If the file exists, ``fit`` goes on from it. It is left behind at the end, so that nothing is
+    lost before the result is on disk; the caller then removes it.
+    """
+
+    path: Path
+    seconds: float = 60.0
+    steps: int | None = None
+
+
+@dataclass
+class Running:
+    """Everything a training changes as it runs."""
+
+    model: nn.Module
+    descent: Descent
+    order: Order
+    generator: torch.Generator
+    losses: list[float]
+
+
+def identity(
+    model: nn.Module, labels: torch.Tensor, settings: Train, seed: int, masks: Masks, start: int
+) -> str:
+    """Hex SHA-256 of what a training starts from; one state belongs to one of these."""
+    parts = [
+        settings.model_dump(mode="json"),
+        [seed, start],
+        checkpoint.digest(model.state_dict()),
+        checkpoint.digest({"labels": labels}),
+        checkpoint.digest(masks),
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+class Keeper:
+    """Writes the state of ``running`` now and then; the first worker does."""
+
+    def __init__(self, resume: Resume, running: Running, identity: str) -> None:
+        self._resume, self._running, self._identity = resume, running, identity
+        self._saved_at = time.monotonic()
+
+    def restore(self) -> None:
+        """Go on from the file, if there is one.
+
+        Raises:
+            InputError: it is of another training, or damaged.
+        """
+        path, running = self._resume.path, self._running
+        if not path.exists():
+            return
+        tensors, document = container.read(path, _KIND)
+        if document.get("identity") != self._identity:
+            raise InputError(
+                f"{path}: expected the state of this training, got that of one with other "
+                "settings, seed, pictures, masks or first weights; remove the file to start afresh"
+            )
+        try:
+            _lay(running, tensors, document)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise InputError(
+                f"{path}: expected a whole training state, but {error!r:.80}; "
+                "the file is damaged, remove it to start afresh"
+            ) from error
+
+    def look(self) -> None:
+        """Write the state if it is time to."""
+        if workers.rank() > 0:
+            return
+        every, step = self._resume.steps, self._running.order.step
+        if every is None:
+            due = time.monotonic() - self._saved_at >= self._resume.seconds
+        else:
+            due = step % every == 0
+        if due:
+            tensors, document = _take(self._running)
+            container.write(
+                self._resume.path, _KIND, tensors, {**document, "identity": self._identity}
+            )
+            self._saved_at = time.monotonic()
+
+
+def _take(running: Running) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    tensors = {f"model.{name}": value for name, value in running.model.state_dict().items()}
+    optimizer = running.descent.optimizer
+    for place, parameter in enumerate(running.model.parameters()):
+        momentum = optimizer.state.get(parameter, {}).get("momentum_buffer")
+        if momentum is not None:
+            tensors[f"momentum.{place}"] = momentum
+    tensors["generator"] = running.generator.get_state()
+    tensors["random"] = torch.get_rng_state()
+    if running.descent.device.type == "cuda":
+        tensors["cuda"] = torch.cuda.get_rng_state(running.descent.device)
+    if running.order.permutation is not None:
+        tensors["order"] = running.order.permutation
+    document = {
+        "step": running.order.step,
+        "losses": running.losses,
+        "scaler": running.descent.scaler.state_dict(),
+    }
+    return tensors, document
+
+
+def _lay(
+    running: Running, tensors: Mapping[str, torch.Tensor], document: Mapping[str, Any]
+) -> None:
+    state = {name: tensors[f"model.{name}"] for name in running.model.state_dict()}
+    running.model.load_state_dict(state)
+    for place, parameter in enumerate(running.model.parameters()):
+        momentum = tensors.get(f"momentum.{place}")
+        if momentum is not None:
+            like = torch.empty_like(parameter).detach()
+            running.descent.optimizer.state[parameter]["momentum_buffer"] = like.copy_(momentum)
+    if running.descent.device.type == "cuda":
+        torch.cuda.set_rng_state(tensors["cuda"], running.descent.device)
+    running.generator.set_state(tensors["generator"])
+    if workers.rank() == 0:
+        torch.set_rng_state(tensors["random"])
+    running.order.permutation = tensors["order"]
+    running.order.step = int(document["step"])
+    running.losses[:] = [float(loss) for loss in document["losses"]]
+    if document["scaler"]:
+        running.descent.scaler.load_state_dict(dict(document["scaler"]))

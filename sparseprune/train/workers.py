@@ -1,0 +1,83 @@
+"""Data-parallel training: each worker takes its part of every batch, and sums are shared.
+
+Under ``torchrun`` every process runs the same program with the same seed. All draw the same batch,
+each descends on its part of it, and gradients, losses and BatchNorm statistics are added up, so
+weights are those of one process but for the order of additions.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import distributed, nn
+
+
+def rank() -> int:
+    """The number of this worker, from 0; 0 where there is only one."""
+    return distributed.get_rank() if _several() else 0
+
+
+def count() -> int:
+    """How many workers share each batch."""
+    return distributed.get_world_size() if _several() else 1
+
+
+@contextmanager
+def joined() -> Iterator[torch.device]:
+    """Join the workers that ``torchrun`` started; yields the device of this one.
+
+    GPUs talk through NCCL, CPUs through gloo. Without ``torchrun`` there is one worker, and
+    nothing to join.
+    """
+    device = torch.device("cpu")
+    if torch.cuda.is_available():
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(device)
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield device
+        return
+    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield device
+    finally:
+        distributed.destroy_process_group()
+
+
+def part(size: int) -> slice:
+    """Which of ``size`` pictures are this worker's; parts differ by at most one picture."""
+    each, rest = divmod(size, count())
+    start = rank() * each + min(rank(), rest)
+    return slice(start, start + each + (rank() < rest))
+
+
+def add(tensors: Sequence[torch.Tensor]) -> None:
+    """Replace each tensor by its sum over the workers, in one exchange a type."""
+    if count() == 1:
+        return
+    for dtype in {tensor.dtype for tensor in tensors}:
+        same = [tensor for tensor in tensors if tensor.dtype == dtype]
+        flat = torch.cat([tensor.reshape(-1) for tensor in same])
+        distributed.all_reduce(flat)
+        totals = torch.split(flat, [it.numel() for it in same])
+        for tensor, total in zip(same, totals, strict=True):
+            tensor.copy_(total.reshape(tensor.shape))
+
+
+def agree(model: nn.Module) -> None:
+    """Give all workers the parameters and buffers of the first."""
+    if count() > 1:
+        for tensor in model.state_dict().values():
+            whole = tensor.contiguous()
+            distributed.broadcast(whole, 0)
+            tensor.copy_(whole)
+
+
+def wait() -> None:
+    """Return when all workers are here."""
+    if count() > 1:
+        distributed.barrier()
+
+
+def _several() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
