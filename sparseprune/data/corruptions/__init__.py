@@ -18,7 +18,7 @@ import numpy as np
 
 from sparseprune.data.corruptions import blur, digital, draws, droplets, elastic, noise, weather
 from sparseprune.data.corruptions.parameters import TABLES, strength, table_for
-from sparseprune.data.dataset import Images
+from sparseprune.data.pictures import Images, Pictures
 from sparseprune.errors import InputError
 
 __all__ = [
@@ -114,7 +114,7 @@ def check(name: str) -> None:
         raise InputError(f"corruption: expected one of {len(NAMES)} names, got {name!r}; {hint}")
 
 
-def check_images(images: Images) -> None:
+def check_images(images: Pictures) -> None:
     """Raise unless every corruption can work on ``images``.
 
     Raises:
