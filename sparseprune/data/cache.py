@@ -36,21 +36,20 @@ class Cache:
         self.limit = limit
 
     def get(self, key: str, shape: tuple[int, ...]) -> Images | None:
-        """The pictures kept under ``key``, mapped read-only, or None.
+        """The pictures kept under ``key``, or None.
 
-        Mapped, the 45 variants of robust training cost disk and not memory. An entry is never
-        changed in its place, and one that is removed lives on for those who have mapped it.
+        Read, not mapped: a mapped file that somebody cuts short would end the process.
         """
         path = self._path(key)
         size = int(np.prod(shape, dtype=object))
         try:
             if path.stat().st_size != size + _CHECK:
                 return None
-            content = np.memmap(path, np.uint8, "r")
+            content = np.fromfile(path, np.uint8)
             os.utime(path)  # what was used last is removed last
-        except (OSError, ValueError):
+        except OSError:
             return None
-        if len(content) != size + _CHECK or _crc(content[:size].data) != bytes(content[size:]):
+        if len(content) != size + _CHECK or _crc(content[:size].data) != content[size:].tobytes():
             return None
         return content[:size].reshape(shape)
 

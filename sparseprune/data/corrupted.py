@@ -26,7 +26,7 @@ def variant(
     seed: int = 0,
     frost_textures: Path | None = None,
 ) -> Images:
-    """All of ``images`` corrupted, uint8 [N, H, W, C], read-only; for sets that fit in memory.
+    """All of ``images`` corrupted, uint8 [N, H, W, C]; for sets that fit in memory.
 
     The strengths are those for the nearer picture size (``corruptions.table_for``). The same
     pictures, corruption, severity and seed give the same result, whether it was remembered or not.
@@ -35,9 +35,7 @@ def variant(
         InputError: unknown name or severity, or unsuitable pictures or textures.
     """
     found = list(variants(images, name, severity, seed=seed, frost_textures=frost_textures))
-    whole = found[0] if len(found) == 1 else np.concatenate(found)
-    whole.flags.writeable = False
-    return whole
+    return found[0] if len(found) == 1 else np.concatenate(found)
 
 
 def variants(
@@ -71,17 +69,13 @@ def variants(
                 first_index=start,
                 frost_textures=frost_textures,
             )
-            found = _remembered(cache, key, found)
+            _remember(cache, key, found)
         yield found
 
 
-def _remembered(cache: Cache | None, key: str, images: Images) -> Images:
-    """``images``, from now on in the cache instead of in memory if it took them."""
-    if cache is None:
-        return images
-    cache.put(key, images)
-    kept = cache.get(key, images.shape)
-    return images if kept is None else kept
+def _remember(cache: Cache | None, key: str, images: Images) -> None:
+    if cache is not None:
+        cache.put(key, images)
 
 
 def _key(images: Images, settings: tuple[object, ...]) -> str:

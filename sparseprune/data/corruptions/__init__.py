@@ -11,7 +11,7 @@ kept; only noise is drawn for the one channel.
 """
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -70,11 +70,12 @@ def corrupt(
     seed: int = 0,
     table: str = "cifar",
     first_index: int = 0,
+    indices: Sequence[int] | None = None,
     frost_textures: Path | None = None,
 ) -> Images:
     """Corrupted pictures, uint8 [N, H, W, C].
 
-    Picture i depends on (seed, name, severity, first_index + i) only: not on the batch it is in.
+    Picture i depends on (seed, name, severity, its index) only: not on the batch it is in.
 
     Args:
         images: uint8 [N, H, W, C], C = 1 or 3, sides of at least 16 pixels.
@@ -82,7 +83,8 @@ def corrupt(
         severity: 1 (mild) to 5.
         seed: of everything random.
         table: "cifar" (parameters for about 32 pixels a side) or "imagenet" (about 224).
-        first_index: index of ``images[0]`` in its data set.
+        first_index: index of ``images[0]`` in its data set; the others follow it.
+        indices: index of each picture, where they do not follow each other (as in training).
         frost_textures: folder with the published frost photographs, instead of our own textures.
 
     Raises:
@@ -92,11 +94,14 @@ def corrupt(
     chosen = strength(table, name, severity)
     check_images(images)
     extra = {"folder": frost_textures} if name == "frost" else {}
+    places = range(first_index, first_index + len(images)) if indices is None else indices
+    if len(places) != len(images):
+        raise InputError(f"indices: expected {len(images)}, one per picture, got {len(places)}")
     result = np.empty_like(images)
     step = max(1, _PART // max(1, images[:1].size))
     for start in range(0, len(images), step):
         part = images[start : start + step]
-        random = draws.generators(name, severity, seed, first_index + start, len(part))
+        random = draws.at(name, severity, seed, places[start : start + step])
         levels = CORRUPTIONS[name](part, chosen, random, **extra)
         result[start : start + step] = levels.astype(np.uint8)
     return result

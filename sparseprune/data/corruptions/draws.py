@@ -1,7 +1,7 @@
 """Random numbers that belong to one picture, whatever batch it comes in."""
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +14,15 @@ def generators(name: str, severity: int, seed: int, first_index: int, count: int
 
     The corruption enters by its name, so the order of the registry does not matter.
     """
+    return at(name, severity, seed, range(first_index, first_index + count))
+
+
+def at(name: str, severity: int, seed: int, indices: Iterable[int]) -> Generators:
+    """The generators of the pictures with these indices."""
     key = zlib.crc32(name.encode())
     return [
-        np.random.default_rng(np.random.SeedSequence([seed, key, severity, index]))
-        for index in range(first_index, first_index + count)
+        np.random.default_rng(np.random.SeedSequence([seed, key, severity, int(index)]))
+        for index in indices
     ]
 
 
