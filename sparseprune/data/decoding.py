@@ -30,14 +30,12 @@ class Geometry:
         crop: side of the square that is left.
         resize: length of the shorter side before the crop; None leaves the picture as it is.
         border: pixels of frame around the picture that do not belong to it.
-        pad: what fills a crop that reaches over the edge, 0 to 255; None refuses such a picture.
         indices: pixels are class numbers, to be read as stored and never blended.
     """
 
     crop: int
     resize: int | None = None
     border: int = 0
-    pad: int | None = None
     indices: bool = False
 
     def __call__(self, picture: Image.Image) -> Image.Image:
@@ -56,16 +54,11 @@ class Geometry:
             filter = Image.Resampling.NEAREST if self.indices else Image.Resampling.BILINEAR
             picture = picture.resize((width, height), filter)
         left, top = round((width - self.crop) / 2), round((height - self.crop) / 2)
-        if self.pad is not None and min(left, top) < 0:
-            filling = self.pad if self.indices else (self.pad,) * 3
-            canvas = Image.new(picture.mode, (self.crop, self.crop), filling)
-            canvas.paste(picture, (-left, -top))
-            return canvas
         return picture.crop((left, top, left + self.crop, top + self.crop))
 
     def fits(self, size: tuple[int, int]) -> bool:
         """Whether a picture of (width, height) is large enough."""
-        least = 2 * self.border + (1 if self.resize or self.pad is not None else self.crop)
+        least = 2 * self.border + (1 if self.resize else self.crop)
         return min(size) >= least
 
 
