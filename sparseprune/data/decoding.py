@@ -57,9 +57,11 @@ class Geometry:
         return picture.crop((left, top, left + self.crop, top + self.crop))
 
     def fits(self, size: tuple[int, int]) -> bool:
-        """Whether a picture of (width, height) is large enough."""
-        least = 2 * self.border + (1 if self.resize else self.crop)
-        return min(size) >= least
+        """Whether a picture of (width, height) is large enough, and no strip that would grow."""
+        short, long = (side - 2 * self.border for side in sorted(size))
+        if self.resize is None:
+            return short >= self.crop
+        return short > 0 and self.resize * self.resize * long <= MAX_PIXELS * short
 
 
 def decode(path: Path, geometry: Geometry, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -71,8 +73,8 @@ def decode(path: Path, geometry: Geometry, shape: tuple[int, ...]) -> NDArray[np
     with opened(path) as picture:
         if not geometry.fits(picture.size):
             raise InputError(
-                f"{path}: expected a picture of at least {geometry.crop} x {geometry.crop} pixels, "
-                f"got {picture.size[0]} x {picture.size[1]}; check which set it belongs to"
+                f"{path}: expected a picture of which {geometry.crop} x {geometry.crop} pixels can be "
+                f"cut, got {picture.size[0]} x {picture.size[1]}; check which set it belongs to"
             )
         known = frozenset({"P", "L"}) if geometry.indices else GREY | COLOUR
         if picture.mode not in known:

@@ -120,9 +120,14 @@ def test_a_frame_is_cut_off_first(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("geometry", "size"), [(Geometry(crop=16), (15, 40)), (Geometry(16, 16, border=3), (6, 40))]
+    ("geometry", "size"),
+    [
+        (Geometry(crop=16), (15, 40)),
+        (Geometry(16, 16, border=3), (6, 40)),
+        (Geometry(224, 256), (1, 1600)),  # 256 x 409 600 pixels once resized
+    ],
 )
-def test_pictures_that_are_too_small_are_refused(tmp_path, geometry, size):
+def test_pictures_too_small_or_too_thin_are_refused(tmp_path, geometry, size):
     path = save(tmp_path / "small.png", size)
     with pytest.raises(InputError, match=rf"small\.png: .* got {size[0]} x {size[1]}"):
         pictures.FilePictures([path], geometry, (16, 16))[:]
