@@ -73,8 +73,8 @@ def decode(path: Path, geometry: Geometry, shape: tuple[int, ...]) -> NDArray[np
     with opened(path) as picture:
         if not geometry.fits(picture.size):
             raise InputError(
-                f"{path}: expected a picture of which {geometry.crop} x {geometry.crop} pixels can be "
-                f"cut, got {picture.size[0]} x {picture.size[1]}; check which set it belongs to"
+                f"{path}: expected a picture of which {geometry.crop} x {geometry.crop} pixels can "
+                f"be cut, got {picture.size[0]} x {picture.size[1]}; check which set it belongs to"
             )
         known = frozenset({"P", "L"}) if geometry.indices else GREY | COLOUR
         if picture.mode not in known:
