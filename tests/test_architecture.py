@@ -19,7 +19,7 @@ ALLOWED = {
     "onnxruntime": BASE,
     "environment": {"_cpu", "onnxruntime"},
     "models": {"errors"},
-    "data": {"errors", "recipe"},
+    "data": {*BASE, "recipe"},
     "train": {"data", "errors", "formats", "recipe"},
     "prune": {"_cpu", "errors", "formats", "graph", "recipe"},
     "convert": {"errors", "formats", "graph", "models"},

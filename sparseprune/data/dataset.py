@@ -2,13 +2,14 @@
 
 import hashlib
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sparseprune.data.pictures import FilePictures, Images, Pictures
 from sparseprune.errors import InputError
 
-Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 
@@ -18,17 +19,32 @@ class Dataset:
     """Labelled pictures of one split.
 
     ``images`` is uint8 [N, H, W, C] with C = 1 (grey) or 3 (RGB), ``labels`` int64 [N] indexes
-    ``classes``. ``digest`` is the SHA-256 of shapes and bytes. ``mean`` and ``std`` are per channel
-    on the scale 0..1 and come from the *training* pictures, for the test split too.
+    ``classes``. Pictures are an array, or decoded when they are asked for (``pictures``: take those
+    in ``pieces``). Where a picture has several classes, ``labels`` is [N, classes]: 1 present,
+    0 absent, -1 not to be counted. ``digest`` is the SHA-256 of shapes and bytes. ``mean`` and
+    ``std`` are per channel on the scale 0..1: those published with the set, or those of the
+    *training* pictures, for the test split too.
     """
 
     name: str
-    images: Images
+    images: Pictures
     labels: Labels
     classes: tuple[str, ...]
     digest: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+
+class HasStatistics(Protocol):
+    """What knows how its pictures are normalised."""
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Per channel, on the scale 0..1."""
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Per channel, on the scale 0..1."""
 
 
 def pair(
@@ -84,17 +100,25 @@ def digest(images: Images, labels: Labels) -> str:
     return value.hexdigest()
 
 
-def normalise(images: Images, by: Dataset | Statistics) -> NDArray[np.float32]:
+def digest_of(images: Pictures, labels: Labels) -> str:
+    """``digest``, or what stands for it where the pictures are files."""
+    if isinstance(images, FilePictures):
+        return images.digest(labels)
+    return digest(images[:], labels)
+
+
+def normalise(images: Pictures, by: HasStatistics | Statistics) -> NDArray[np.float32]:
     """``(x / 255 - mean) / std`` as float32 [N, C, H, W].
 
     A picture has 256 levels, so one table per channel holds every result, rounded once from
     float64.
 
     Args:
-        images: uint8 [N, H, W, C].
+        images: uint8 [N, H, W, C]; all of them are asked for at once.
         by: a dataset, or its ``(mean, std)``.
     """
-    mean, std = (by.mean, by.std) if isinstance(by, Dataset) else by
+    mean, std = by if isinstance(by, tuple) else (by.mean, by.std)
+    images = images[:]
     result = np.empty((len(images), images.shape[3], *images.shape[1:3]), np.float32)
     levels = np.arange(256) / 255.0
     for channel in range(images.shape[3]):

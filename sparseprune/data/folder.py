@@ -1,25 +1,21 @@
 """Own pictures: ``root/train/<class>/*.png`` and ``root/test/<class>/*.png`` (or .jpg, .jpeg)."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from sparseprune import recipe
-from sparseprune.data.dataset import Dataset, Images, Labels, pair, prefix
+from sparseprune.data.dataset import Dataset, Labels, pair, prefix
+from sparseprune.data.decoding import COLOUR, GREY, opened
+from sparseprune.data.pictures import Images
 from sparseprune.errors import InputError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 
 # The pictures are held in memory; a larger set wants a limit (data.train, data.test).
 MAX_BYTES = 4 << 30
-
-# Pillow's modes of 8 bits per channel; converting 16-bit ones would silently clip them.
-_GREY = frozenset({"1", "L", "LA"})
-_COLOUR = frozenset({"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
 
 
 def load(settings: recipe.Data) -> tuple[Dataset, Dataset]:
@@ -95,35 +91,21 @@ def _files(split: Path, classes: tuple[str, ...], limit: int | None) -> tuple[li
 
 
 def _size(path: Path) -> tuple[int, int]:
-    with _opened(path) as picture:
+    with opened(path) as picture:
         return picture.size
 
 
 def _decode(path: Path, size: tuple[int, int]) -> np.ndarray:
     """uint8 [H, W] for a grey picture, [H, W, 3] for any other."""
-    with _opened(path) as picture:
+    with opened(path) as picture:
         if picture.size != size:
             raise InputError(
                 f"{path}: expected {size[0]} x {size[1]} pixels like the first picture, got "
                 f"{picture.size[0]} x {picture.size[1]}; resize the pictures to one size"
             )
-        if picture.mode not in _GREY | _COLOUR:
+        if picture.mode not in GREY | COLOUR:
             raise InputError(
                 f"{path}: expected a picture of 8 bits per channel, got mode {picture.mode}; "
                 "convert it to 8-bit grey or RGB"
             )
-        return np.asarray(picture.convert("L" if picture.mode in _GREY else "RGB"))
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """The picture; what Pillow raises on damaged files becomes an InputError naming the file."""
-    try:
-        with Image.open(path) as picture:
-            yield picture
-    except InputError:
-        raise
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f"{path}: expected a readable picture, got {error}; replace or remove it"
-        ) from error
+        return np.asarray(picture.convert("L" if picture.mode in GREY else "RGB"))

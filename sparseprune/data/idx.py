@@ -16,7 +16,8 @@ from typing import IO, cast
 import numpy as np
 
 from sparseprune import recipe
-from sparseprune.data.dataset import Dataset, Images, Labels, pair, prefix
+from sparseprune.data.dataset import Dataset, Labels, pair, prefix
+from sparseprune.data.pictures import Images
 from sparseprune.errors import InputError
 
 NAMES = {

@@ -1,7 +1,24 @@
 """What a network does beyond test accuracy, asked of the Runner that will be deployed."""
 
-from sparseprune.evaluate import excess_error, hidden_loss, metrics, potential
+from sparseprune.evaluate import (
+    excess_error,
+    hidden_loss,
+    metrics,
+    potential,
+    ranking,
+    segmentation,
+)
 from sparseprune.evaluate.stream import Pair, run
 from sparseprune.evaluate.verdicts import verdict
 
-__all__ = ["Pair", "excess_error", "hidden_loss", "metrics", "potential", "run", "verdict"]
+__all__ = [
+    "Pair",
+    "excess_error",
+    "hidden_loss",
+    "metrics",
+    "potential",
+    "ranking",
+    "run",
+    "segmentation",
+    "verdict",
+]

@@ -1,6 +1,6 @@
 """Ask every network about every shift. A shift is made once and forgotten before the next."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -29,8 +29,15 @@ class Shift(Protocol):
     def severity(self) -> int | float | None:
         """How far it is from clean."""
 
-    def batch(self) -> npt.NDArray[np.float32]:
-        """Normalised pictures [N, C, H, W], in the order of the labels."""
+    @property
+    def labels(self) -> Labels | None:
+        """[N], the pictures' own; None where they are those of the test set."""
+
+    def batches(self) -> Iterable[npt.NDArray[np.float32]]:
+        """Normalised pictures [n, C, H, W] in the order of the labels; gone through once a runner.
+
+        A list of what fits in memory, or what makes it anew each time.
+        """
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,8 @@ def run(
     """``evaluation``, ``hidden_loss`` and ``verdict`` rows of ``networks`` on ``shifts``.
 
     Args:
-        shifts: each is generated once and shown to all networks.
-        labels: [N], the same for every shift.
+        shifts: each that fits in memory is made once and shown to all networks.
+        labels: [N], of every shift that has none of its own.
         networks: by id.
         parent: id of the network that agreement and softmax distance refer to, each runner to
             the parent's runner of the same name; None leaves both fields empty.
@@ -76,32 +83,38 @@ def run(
     rows: list[Row] = []
     done = 0
     for shift in shifts:
-        pictures = _pictures(shift, labels)
+        truth = labels if shift.labels is None else shift.labels
+        pictures = shift.batches()
         reference: dict[str, Logits] = {}
         for id in order:
             logits: dict[str, Logits] = {}
             for name, runner in networks[id].runners():
-                logits[name] = _predict(id, runner, shift, pictures)
+                logits[name] = _predict(id, runner, shift, pictures, len(truth))
                 done += 1
                 progress(done, total, f"{id} on {shift.name}")
             if id == parent:
                 reference = {"twin": logits["accelerated"], **logits}
-            rows += _rows(id, shift, logits, labels, reference)
+            rows += _rows(id, shift, logits, truth, reference)
     twins = [id for id in networks if networks[id].twin is not None]
     return rows + [verdict(select(rows, "hidden_loss", id=id)) for id in twins if shifts]
 
 
-def _pictures(shift: Shift, labels: Labels) -> npt.NDArray[np.float32]:
-    pictures = shift.batch()
-    if len(pictures) != len(labels):
-        raise InputError(
-            f"{shift.name}: expected {len(labels)} pictures, one per label, got {len(pictures)}"
-        )
-    return pictures
-
-
-def _predict(id: str, runner: Runner, shift: Shift, pictures: npt.NDArray[np.float32]) -> Logits:
-    logits = runner.predict(pictures)
+def _predict(
+    id: str,
+    runner: Runner,
+    shift: Shift,
+    pictures: Iterable[npt.NDArray[np.float32]],
+    expected: int,
+) -> Logits:
+    seen = 0
+    parts = []
+    for batch in pictures:
+        seen += len(batch)
+        if seen <= expected:
+            parts.append(runner.predict(batch))
+    if seen != expected:
+        raise InputError(f"{shift.name}: expected {expected} pictures, one per label, got {seen}")
+    logits = parts[0] if len(parts) == 1 else np.concatenate(parts)
     if not np.isfinite(logits).all():
         bad = int((~np.isfinite(logits)).any(axis=1).sum())
         raise GateError(

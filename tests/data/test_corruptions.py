@@ -155,3 +155,12 @@ def test_unsuitable_pictures_are_refused(images):
 def test_no_pictures_give_no_pictures():
     empty = np.zeros((0, 28, 28, 1), np.uint8)
     assert corruptions.corrupt(empty, "glass_blur", 3).shape == empty.shape
+
+
+def test_pictures_out_of_order_are_corrupted_as_in_their_order(colour):
+    whole = corruptions.corrupt(colour, "gaussian_noise", 3, seed=1)
+    chosen = np.array([5, 0, 7])
+    found = corruptions.corrupt(colour[chosen], "gaussian_noise", 3, seed=1, indices=chosen)
+    np.testing.assert_array_equal(found, whole[chosen])
+    with pytest.raises(InputError, match="indices: expected 8, one per picture, got 3"):
+        corruptions.corrupt(colour, "fog", 3, indices=chosen)

@@ -19,6 +19,10 @@ class Noise:
     name: str
     seed: int
     severity: int = 3
+    labels: np.ndarray | None = None
+
+    def batches(self):
+        return [self.batch()]
 
     def batch(self):
         return np.random.default_rng(self.seed).normal(size=(400, 20)).astype(np.float32)

@@ -16,12 +16,15 @@ class FakeShift:
     severity: int = 3
     offset: float = 0.0
     made: int = 0
+    labels: np.ndarray | None = None
+    size: int = 12
 
-    def batch(self):
+    def batches(self):
         self.made += 1
         pictures = np.zeros((len(LABELS), 1, 1, 3), np.float32)
         pictures[np.arange(len(LABELS)), 0, 0, LABELS] = 1.0
-        return pictures + np.float32(self.offset)
+        pictures = pictures + np.float32(self.offset)
+        return [pictures[i : i + self.size] for i in range(0, len(pictures), self.size)]
 
 
 @dataclass
@@ -75,6 +78,15 @@ def test_rows_of_a_healthy_and_a_spoiled_network(shifts, tmp_path):
     assert [shift.made for shift in shifts] == [1, 1]
     assert ticks[-1][:2] == (10, 10)
     assert [done for done, *_ in ticks] == list(range(1, 11))
+
+
+def test_batches_and_labels_of_its_own_are_joined_per_shift():
+    moved = (LABELS[:9] + 1) % 3
+    shifts = [FakeShift("clean", 0, size=5), FakeShift("other", labels=LABELS, size=7)]
+    whole = run([FakeShift("clean", 0), FakeShift("other")], LABELS, {"x": Pair(FakeRunner())})
+    assert run(shifts, LABELS, {"x": Pair(FakeRunner())}) == whole
+    with pytest.raises(InputError, match="other: expected 9 pictures, one per label, got 12"):
+        run([FakeShift("other", labels=moved)], LABELS, {"x": Pair(FakeRunner())})
 
 
 def test_distance_is_to_the_parents_runner_of_the_same_name(shifts):

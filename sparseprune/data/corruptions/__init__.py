@@ -18,7 +18,7 @@ import numpy as np
 
 from sparseprune.data.corruptions import blur, digital, draws, droplets, elastic, noise, weather
 from sparseprune.data.corruptions.parameters import TABLES, strength, table_for
-from sparseprune.data.dataset import Images
+from sparseprune.data.pictures import Images, Pictures
 from sparseprune.errors import InputError
 
 __all__ = [
@@ -88,7 +88,7 @@ def corrupt(
 ) -> Images:
     """Corrupted pictures, uint8 [N, H, W, C].
 
-    Picture i depends on (seed, name, severity, first_index + i) only: not on the batch it is in.
+    Picture i depends on (seed, name, severity, its index) only: not on the batch it is in.
 
     Args:
         images: uint8 [N, H, W, C], C = 1 or 3, sides of at least 16 pixels.
@@ -97,7 +97,7 @@ def corrupt(
         seed: of everything random.
         table: "cifar" (parameters for about 32 pixels a side) or "imagenet" (about 224).
         first_index: index of ``images[0]`` in its data set; the others follow it.
-        indices: index of every picture, where they do not follow each other.
+        indices: index of each picture, where they do not follow each other (as in training).
         frost_textures: folder with the published frost photographs, instead of our own textures.
 
     Raises:
@@ -108,11 +108,13 @@ def corrupt(
     check_images(images)
     extra = {"folder": frost_textures} if name == "frost" else {}
     places = range(first_index, first_index + len(images)) if indices is None else indices
+    if len(places) != len(images):
+        raise InputError(f"indices: expected {len(images)}, one per picture, got {len(places)}")
     result = np.empty_like(images)
     step = max(1, _PART // max(1, images[:1].size))
     for start in range(0, len(images), step):
         part = images[start : start + step]
-        random = draws.chosen(name, severity, seed, places[start : start + step])
+        random = draws.at(name, severity, seed, places[start : start + step])
         levels = CORRUPTIONS[name](part, chosen, random, **extra)
         result[start : start + step] = levels.astype(np.uint8)
     return result
@@ -130,7 +132,7 @@ def check(name: str) -> None:
         raise InputError(f"corruption: expected one of {len(NAMES)} names, got {name!r}; {hint}")
 
 
-def check_images(images: Images) -> None:
+def check_images(images: Pictures) -> None:
     """Raise unless every corruption can work on ``images``.
 
     Raises:

@@ -10,7 +10,7 @@ from sparseprune.data.corruptions.draws import Generators, each
 from sparseprune.data.corruptions.levels import Floats, to_levels, to_unit
 from sparseprune.data.corruptions.parameters import Strength
 from sparseprune.data.corruptions.sampling import streak, zoom
-from sparseprune.data.dataset import Images
+from sparseprune.data.pictures import Images
 
 
 def smooth(values: Floats, sigma: float) -> Floats:

@@ -17,7 +17,7 @@ from sparseprune.data.corruptions.levels import (
     to_unit,
 )
 from sparseprune.data.corruptions.parameters import Strength
-from sparseprune.data.dataset import Images
+from sparseprune.data.pictures import Images
 
 
 def brightness(images: Images, strength: Strength, generators: Generators) -> Floats:

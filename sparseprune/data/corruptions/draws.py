@@ -14,10 +14,10 @@ def generators(name: str, severity: int, seed: int, first_index: int, count: int
 
     The corruption enters by its name, so the order of the registry does not matter.
     """
-    return chosen(name, severity, seed, range(first_index, first_index + count))
+    return at(name, severity, seed, range(first_index, first_index + count))
 
 
-def chosen(name: str, severity: int, seed: int, indices: Iterable[int]) -> Generators:
+def at(name: str, severity: int, seed: int, indices: Iterable[int]) -> Generators:
     """The generators of the pictures with these indices."""
     key = zlib.crc32(name.encode())
     return [

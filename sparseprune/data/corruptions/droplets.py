@@ -9,7 +9,7 @@ from sparseprune.data.corruptions.draws import Generators, each
 from sparseprune.data.corruptions.edges import box, canny, distance, equalise
 from sparseprune.data.corruptions.levels import Floats, as_rgb, like, to_levels, to_unit
 from sparseprune.data.corruptions.parameters import Strength
-from sparseprune.data.dataset import Images
+from sparseprune.data.pictures import Images
 
 # RGB on the scale 0..1: pale turquoise and brown.
 _WATER = np.array((175, 238, 238), np.float32) / np.float32(255)

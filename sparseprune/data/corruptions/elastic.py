@@ -8,7 +8,7 @@ from sparseprune.data.corruptions.draws import Generators
 from sparseprune.data.corruptions.levels import Floats, to_levels, to_unit
 from sparseprune.data.corruptions.parameters import Strength
 from sparseprune.data.corruptions.sampling import bilinear, mirror, reflect
-from sparseprune.data.dataset import Images
+from sparseprune.data.pictures import Images
 
 
 def elastic_transform(images: Images, strength: Strength, generators: Generators) -> Floats:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sparseprune.data.dataset import Images
+from sparseprune.data.pictures import Images
 
 Floats = NDArray[np.floating]
 

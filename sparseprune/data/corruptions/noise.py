@@ -11,7 +11,7 @@ import numpy as np
 from sparseprune.data.corruptions.draws import Generators, each
 from sparseprune.data.corruptions.levels import Floats, to_levels, to_unit
 from sparseprune.data.corruptions.parameters import Strength
-from sparseprune.data.dataset import Images
+from sparseprune.data.pictures import Images
 
 
 def gaussian_noise(images: Images, strength: Strength, generators: Generators) -> Floats:

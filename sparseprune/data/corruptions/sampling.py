@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparseprune.data.corruptions.levels import Floats
-from sparseprune.data.dataset import Images
+from sparseprune.data.pictures import Images
 
 Fold = Callable[[NDArray[np.intp], int], NDArray[np.intp]]
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import fft
 
-from sparseprune.data.dataset import Images
+from sparseprune.data.pictures import Images
 from sparseprune.errors import InputError
 
 OWN_TEXTURES_NOTE = "frost overlays the project's own synthetic textures, not the published photos"

@@ -10,7 +10,7 @@ from sparseprune.data.corruptions.parameters import Strength
 from sparseprune.data.corruptions.plasma import plasma
 from sparseprune.data.corruptions.sampling import streak, zoom
 from sparseprune.data.corruptions.textures import textures
-from sparseprune.data.dataset import Images
+from sparseprune.data.pictures import Images
 
 
 def fog(images: Images, strength: Strength, generators: Generators) -> Floats:
