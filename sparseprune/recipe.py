@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 
 from sparseprune.errors import InputError
 
@@ -38,10 +38,14 @@ class Data(Section):
 
 
 class Model(Section):
-    """Which architecture; ``options`` are keyword arguments of its builder."""
+    """Which architecture; ``options`` are keyword arguments of its builder.
+
+    ``name`` is one of ours or the import path of your own code, ``package.module:callable``, which
+    a run imports and calls with ``options``, of any JSON type.
+    """
 
     name: str = "resnet8"
-    options: dict[str, int] = {}
+    options: dict[str, JsonValue] = {}
 
 
 class Train(Section):
