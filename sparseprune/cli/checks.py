@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sparseprune.cli.shell import Debug, Json, Outcome, bar, verb
+from sparseprune.cli.shell import Allow, Debug, Json, Outcome, bar, verb
 
 Model = Annotated[Path, typer.Argument(help="ONNX file to check.", metavar="MODEL")]
 
@@ -23,6 +23,7 @@ def evaluate(
     recipe: Annotated[
         Path | None, typer.Option(help="Recipe that says which data [default: the model's own].")
     ] = None,
+    allow: Allow = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:

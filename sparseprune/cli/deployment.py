@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sparseprune.cli.shell import Debug, Json, Out, Outcome, verb
+from sparseprune.cli.shell import Allow, Debug, Json, Out, Outcome, verb
 from sparseprune.errors import InputError
 
 Source = Annotated[
@@ -59,6 +59,7 @@ def export(
     masks: Masks = None,
     inputs: Inputs = None,
     input_shape: InputShape = None,
+    allow: Allow = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:

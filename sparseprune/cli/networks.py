@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sparseprune.cli.shell import Debug, Json, Out, Outcome, RecipeFile, bar, verb
+from sparseprune.cli.shell import Allow, Debug, Json, Out, Outcome, RecipeFile, bar, verb
 from sparseprune.errors import InputError
 from sparseprune.files import check_writable
 
@@ -24,6 +24,7 @@ def train(
 
     sparseprune train recipes/quickstart.yaml -o parent.safetensors --train.epochs 6
     """
+    from sparseprune import models
     from sparseprune import recipe as recipes
     from sparseprune.cli import overrides
     from sparseprune.formats import checkpoint as checkpoints
@@ -31,6 +32,7 @@ def train(
 
     check_writable(out, ".safetensors")
     settings = recipes.load(recipe, overrides.parse(context.args))
+    models.allow(settings.model.name)
     with bar("train") as progress:
         trained = steps.train_network(settings, settings.seed, progress)
     checkpoints.save(out, trained)
@@ -53,6 +55,7 @@ def prune(
         str, typer.Option(help="FT: tied channels leave as a 'group' or each 'independent'ly.")
     ] = "group",
     masks: Annotated[Path | None, typer.Option(help="Also write the masks here.")] = None,
+    allow: Allow = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:
@@ -92,6 +95,7 @@ def slim(
     checkpoint: Source,
     out: Out,
     round_to: Annotated[int, typer.Option(help="Keep channels in multiples of this.", min=1)] = 8,
+    allow: Allow = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:

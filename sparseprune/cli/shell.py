@@ -26,6 +26,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 Debug = Annotated[
     bool, typer.Option("--debug", envvar="SPARSEPRUNE_DEBUG", help="Show tracebacks of errors.")
 ]
+Allow = Annotated[
+    str | None,
+    typer.Option(help="Your own code the checkpoint's network is built by: package.module:name."),
+]
 Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
 RecipeFile = Annotated[Path, typer.Argument(help="Recipe (YAML).", metavar="RECIPE")]
 OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -56,6 +60,7 @@ def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
     def run(*args: P.args, **options: P.kwargs) -> None:
         as_json, debug = bool(options.get("as_json")), bool(options.get("debug"))
         try:
+            _allow(options.get("allow"))
             outcome = function(*args, **options)
             _print(_json(outcome.result) if as_json else outcome.text)
         except (Exception, KeyboardInterrupt) as error:
@@ -72,6 +77,13 @@ def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
                 _fail(outcome.failure, outcome.code)
 
     return run
+
+
+def _allow(path: object) -> None:
+    if path is not None:
+        from sparseprune import models
+
+        models.allow(str(path))
 
 
 @contextmanager

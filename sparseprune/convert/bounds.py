@@ -200,8 +200,8 @@ class _Walk:
         module = self._modules[step.layer]
         terms: torch.Tensor = absolute(module)(self._size(step.inputs[0]))
         if isinstance(module.bias, torch.Tensor):
-            terms = terms + _along(module.bias.abs(), terms)
-        count = _along(terms_per_filter(module), terms)
+            terms = terms + _along(module.bias.abs(), terms, step.axis)
+        count = _along(terms_per_filter(module), terms, step.axis)
         self._sums[step.node] = Sum(terms, count)
         return self._gamma(count) * terms + count * TINY
 
@@ -226,6 +226,9 @@ class _Walk:
         """A mean rounds each sum, the reciprocal of the count and their product; a maximum none."""
         if step.operation == "max_pool":
             return torch.zeros_like(result)
+        if step.operation == "interpolate":
+            # Its coordinates are rounded too: the error depends on the map's size and slopes.
+            raise InputError(f"no float32 error bound is known for {step.node.name!r}")
         size: torch.Tensor = self._call(step, self._size)
         roundings = window(step, self._modules, self.values[step.inputs[0]].shape) + 2
         return self._gamma(roundings) * size
@@ -238,6 +241,6 @@ class _Walk:
         return self._gamma(counts[1] + 1) * size[0] + self._gamma(counts[0] + 1) * size[1]
 
 
-def _along(channels: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """[C] as [C, 1, 1] (or [C]) to meet axis 1 of ``like``."""
-    return channels.reshape(-1, *[1] * (like.dim() - 2))
+def _along(channels: torch.Tensor, like: torch.Tensor, axis: int = 1) -> torch.Tensor:
+    """[C] as [C, 1, 1] (or [C]) to meet ``axis`` of ``like``."""
+    return channels.reshape(-1, *[1] * (like.dim() - 1 - axis))

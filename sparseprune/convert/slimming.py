@@ -16,7 +16,7 @@ from sparseprune.errors import InputError
 from sparseprune.formats import mask
 from sparseprune.graph import ExampleInputs, Group, NetworkGraph, trace
 from sparseprune.graph.flow import Side
-from sparseprune.graph.zeros import propagate
+from sparseprune.graph.zeros import propagate, read
 from sparseprune.models import resize
 
 Positions = npt.NDArray[np.int64]
@@ -89,7 +89,7 @@ def _kept(graph: NetworkGraph, modules: Mapping[str, nn.Module], round_to: int) 
     for step in graph.steps:
         if step.kind in ("conv", "linear"):
             before = seen.get(step.layer, True)
-            seen[step.layer] = zeros[step.inputs[0]] & before
+            seen[step.layer] = read(step, zeros[step.inputs[0]]) & before
     return [_stay(group, seen, round_to) for group in graph.groups]
 
 

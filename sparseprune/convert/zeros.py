@@ -48,4 +48,4 @@ def _zero(parameter: torch.Tensor | nn.Module) -> Zeros:
 
 
 def _none(step: Step) -> Zeros:
-    return np.zeros(step.shape[1], dtype=bool)
+    return np.zeros(step.channels, dtype=bool)

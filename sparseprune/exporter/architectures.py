@@ -1,21 +1,14 @@
 """An architecture for weights that came without one: one of ours by name, or the user's own."""
 
-import importlib
-import re
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
 from sparseprune import models
-from sparseprune.errors import InputError, first_line
+from sparseprune.errors import InputError
 from sparseprune.exporter.foreign_state import State
-
-_IMPORT_PATH = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 
 
 def build(
@@ -33,8 +26,9 @@ def build(
     Raises:
         InputError: an unknown name, or the builder fails or makes no ``torch.nn.Module``.
     """
-    if _IMPORT_PATH.fullmatch(arch):
-        return _own(arch, options)
+    if models.own.is_path(arch):
+        models.own.allow(arch)
+        return models.own.build(arch, options)
     given = {**options, "classes": options.get("classes", _classes(state))}
     channels, height, width = (*input_shape, 0, 0, 0)[:3]
     return models.build(arch, input_shape=(channels, height, width), **given)
@@ -43,42 +37,6 @@ def build(
 def _classes(state: State) -> int:
     matrices = [tensor for tensor in state.values() if tensor.dim() == 2]
     return len(matrices[-1]) if matrices else 0
-
-
-def _own(arch: str, options: Mapping[str, Any]) -> nn.Module:
-    module, _, attribute = arch.partition(":")
-    try:
-        with _working_directory_first():
-            builder: Any = importlib.import_module(module)
-            for part in attribute.split("."):
-                builder = getattr(builder, part)
-            model = builder(**options)
-    except Exception as error:  # the user's code may raise anything
-        raise InputError(
-            f"architecture {arch!r}: expected a function or class that makes the network from "
-            f"{_listed(options)}, but it said {type(error).__name__}: {first_line(error)}; "
-            "check the import path and the options"
-        ) from error
-    if not isinstance(model, nn.Module):
-        raise InputError(
-            f"architecture {arch!r}: expected it to return a torch.nn.Module, "
-            f"got {type(model).__name__}; name the function or class that builds the network"
-        )
-    return model
-
-
-def _listed(options: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={value!r}" for key, value in options.items()) or "no arguments"
-
-
-@contextmanager
-def _working_directory_first() -> Iterator[None]:
-    here = str(Path.cwd())
-    sys.path.insert(0, here)
-    try:
-        yield
-    finally:
-        sys.path.remove(here)
 
 
 def load(model: nn.Module, state: State, where: str) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from torch import fx, nn
 
 from sparseprune.graph.channels import Channels, Ids
+from sparseprune.graph.operations import MIXERS
 from sparseprune.graph.steps import Step
 
 # "out": filters of a Conv2d or Linear; "in": the channels it reads; "through": channels of a
@@ -65,26 +66,32 @@ class Flow:
         if step.kind == "cat":
             return _joined(sources)
         if step.kind == "flatten":
-            return np.repeat(sources[0], step.shape[1] // len(sources[0]))
+            return np.repeat(sources[0], step.channels // len(sources[0]))
         return sources[0]
 
     def _fresh(self, step: Step, reason: str) -> Ids:
-        """New channels along axis 1, refused."""
-        ids = self.channels.fresh(step.shape[1] if len(step.shape) > 1 else 0)
+        """New channels, refused."""
+        ids = self.channels.fresh(step.channels)
         self.channels.refuse(ids, reason)
         return ids
 
     def _unknown(self, step: Step, touched: Ids) -> Ids:
-        reason = f"passes {step.reason}, whose effect on channels is not known"
+        effect = MIXERS.get(step.operation, "whose effect on channels is not known")
+        reason = f"passes {step.reason}, {effect}"
         self.channels.refuse(touched, reason)
         if step.node.op == "get_attr":
             self.refuse(str(step.node.target).rpartition(".")[0], reason)
         return self._fresh(step, reason) if step.shape else touched
 
     def _filters(self, step: Step, source: Ids) -> Ids:
-        inputs = self._axis(step.layer, "in", len(source))
-        self.channels.tie(inputs, source)
-        outputs = self._axis(step.layer, "out", step.shape[1])
+        inputs = self._axis(step.layer, "in", step.across or len(source))
+        if step.across:
+            reason = f"layer {step.layer!r} reads along another axis than its channels"
+            self.channels.refuse(source, reason)
+            self.channels.refuse(inputs, reason)
+        else:
+            self.channels.tie(inputs, source)
+        outputs = self._axis(step.layer, "out", step.channels)
         if step.layer in self._last:
             self.channels.refuse(outputs, OUTPUT)
         module = self._modules[step.layer]
@@ -96,8 +103,8 @@ class Flow:
 
     def _through(self, step: Step, source: Ids) -> Ids:
         """BatchNorm, or a depthwise convolution with one or more outputs per input."""
-        channels = self._axis(step.layer, "through", step.shape[1])
-        self.channels.tie(channels, np.repeat(source, step.shape[1] // len(source)))
+        channels = self._axis(step.layer, "through", step.channels)
+        self.channels.tie(channels, np.repeat(source, step.channels // len(source)))
         return channels
 
     def _axis(self, layer: str, side: Side, size: int) -> Ids:

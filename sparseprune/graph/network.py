@@ -14,6 +14,7 @@ from sparseprune.graph.flow import OUTPUT, Flow
 from sparseprune.graph.groups import Group, assemble
 from sparseprune.graph.steps import Shapes, Step, read
 from sparseprune.graph.zeros import propagate
+from sparseprune.graph.zeros import read as zero_entries
 
 ExampleInputs = torch.Tensor | tuple[torch.Tensor, ...]
 
@@ -25,8 +26,9 @@ class Layer:
     Attributes:
         name: path of the module.
         shape: of its weight.
-        positions: outputs per filter and picture (H_out * W_out; 1 for a Linear on vectors),
-            summed over calls, so multiply-accumulates = nonzero weights * positions (study, 1.2).
+        positions: outputs per filter and picture (H_out * W_out; for a Linear the tokens, 1 on
+            vectors), summed over calls, so multiply-accumulates = nonzero weights * positions
+            (study, 1.2).
     """
 
     name: str
@@ -181,10 +183,10 @@ def _refuse_output(flow: Flow, steps: Sequence[Step]) -> None:
 
 def _refuse_visible(flow: Flow, steps: Sequence[Step]) -> None:
     """Channels that would not be zero at a consumer although every layer zeroed them."""
-    zeros = propagate(steps, lambda step, _: np.ones(step.shape[1], dtype=bool))
+    zeros = propagate(steps, lambda step, _: np.ones(step.channels, dtype=bool))
     for step in steps:
         if step.kind in ("conv", "linear"):
-            visible = ~zeros[step.inputs[0]]
+            visible = ~zero_entries(step, zeros[step.inputs[0]])
             flow.channels.refuse(
                 flow.axes[step.layer, "in"][visible],
                 f"reaches layer {step.layer!r} through an activation that does not keep zeros",
@@ -208,7 +210,8 @@ def _layers(steps: Sequence[Step], modules: dict[str, nn.Module]) -> tuple[Layer
     positions: dict[str, int] = defaultdict(int)
     for step in steps:
         if step.kind in ("conv", "linear"):
-            positions[step.layer] += torch.Size(step.shape[2:]).numel()
+            # Of pictures [N, C, H, W] the height times the width, of tokens [N, T, C] their number.
+            positions[step.layer] += torch.Size(step.shape[1:]).numel() // step.channels
     found = []
     for name, count in positions.items():
         module = modules[name]

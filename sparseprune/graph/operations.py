@@ -33,9 +33,16 @@ MODULES: dict[type[nn.Module], str] = {
     nn.AvgPool2d: "avg_pool",
     nn.AdaptiveAvgPool2d: "adaptive_avg_pool",
     nn.Flatten: "flatten",
+    nn.Upsample: "interpolate",
+    nn.UpsamplingNearest2d: "interpolate",
+    nn.UpsamplingBilinear2d: "interpolate",
     nn.Identity: "pass",
     nn.Dropout: "pass",
     nn.Dropout2d: "pass",
+    nn.LayerNorm: "layer_norm",
+    nn.GroupNorm: "group_norm",
+    nn.Softmax: "softmax",
+    nn.MultiheadAttention: "attention",
 }
 
 FUNCTIONS: dict[Callable[..., Any], str] = {
@@ -60,8 +67,11 @@ FUNCTIONS: dict[Callable[..., Any], str] = {
     F.adaptive_max_pool2d: "max_pool",
     F.avg_pool2d: "avg_pool",
     F.adaptive_avg_pool2d: "adaptive_avg_pool",
+    F.interpolate: "interpolate",
     torch.mean: "mean",
     torch.flatten: "flatten",
+    torch.transpose: "transpose",
+    torch.permute: "permute",
     torch.reshape: "view",
     torch.squeeze: "squeeze",
     torch.unsqueeze: "unsqueeze",
@@ -76,6 +86,11 @@ FUNCTIONS: dict[Callable[..., Any], str] = {
     torch.concatenate: "cat",
     F.dropout: "pass",
     F.dropout2d: "pass",
+    F.layer_norm: "layer_norm",
+    F.group_norm: "group_norm",
+    F.softmax: "softmax",
+    torch.softmax: "softmax",
+    F.scaled_dot_product_attention: "attention",
 }
 
 METHODS: dict[str, str] = {
@@ -87,6 +102,8 @@ METHODS: dict[str, str] = {
     "tanh_": "tanh",
     "mean": "mean",
     "flatten": "flatten",
+    "transpose": "transpose",
+    "permute": "permute",
     "view": "view",
     "reshape": "view",
     "squeeze": "squeeze",
@@ -98,6 +115,9 @@ METHODS: dict[str, str] = {
     "contiguous": "pass",
     "clone": "pass",
     "detach": "pass",
+    "unflatten": "split",
+    "chunk": "split",
+    "softmax": "softmax",
 }
 
 # Applied to every element alone.
@@ -105,4 +125,13 @@ PIECEWISE_LINEAR = ("relu", "relu6", "hardtanh", "leaky_relu")
 SMOOTH = ("sigmoid", "tanh", "silu", "gelu", "mish", "hardswish", "hardsigmoid")
 ACTIVATIONS = (*PIECEWISE_LINEAR, *SMOOTH)
 # Over positions of one channel.
-POOLS = ("max_pool", "avg_pool", "adaptive_avg_pool", "mean")
+POOLS = ("max_pool", "avg_pool", "adaptive_avg_pool", "mean", "interpolate")
+
+# Why channels cannot leave where these read them.
+MIXERS = {
+    "layer_norm": "which normalises each channel with the others",
+    "group_norm": "which normalises each channel with the others",
+    "softmax": "which computes each channel with the others",
+    "attention": "whose heads must keep equal sizes",
+    "split": "whose parts must keep equal sizes",
+}

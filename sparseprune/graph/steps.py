@@ -1,40 +1,23 @@
 """A traced network as a list of steps, each a known operation or an honest "unknown"."""
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import fx, nn
 
 from sparseprune.graph import operations
+from sparseprune.graph.kinds import UNKNOWN, Kind, Tensor, Use, kind_of
 
-Kind = Literal[
-    "input",
-    "output",
-    "shape",
-    "conv",
-    "depthwise",
-    "linear",
-    "norm",
-    "activation",
-    "pool",
-    "add",
-    "mul",
-    "scale",
-    "cat",
-    "flatten",
-    "pass",
-    "unknown",
-]
 # Operations whose layer has channels of its own.
 LAYERED = ("conv", "depthwise", "linear", "norm")
 
 
 @dataclass(frozen=True)
 class Step:
-    """One operation on tensors whose channels lie along axis 1 (axis 0 is the batch).
+    """One operation on tensors whose channels lie along one axis (axis 0 is the batch).
 
     Attributes:
         node: its place in the traced graph.
@@ -45,6 +28,9 @@ class Step:
         layer: path of the module with parameters, for kinds in ``LAYERED``.
         keeps_zero: for activations, whether a zero stays a zero.
         reason: for "unknown", why.
+        axis: of the output's channels: 1 of pictures [N, C, H, W], 2 of tokens [N, T, C].
+        across: for "linear", how many entries it reads along an axis that does not hold the
+            channels of its input; 0 when it reads the channels.
     """
 
     node: fx.Node
@@ -55,6 +41,13 @@ class Step:
     layer: str = ""
     keeps_zero: bool = True
     reason: str = ""
+    axis: int = 1
+    across: int = 0
+
+    @property
+    def channels(self) -> int:
+        """How many channels come out; 0 when no tensor with channels does."""
+        return Tensor(self.shape, self.axis).channels
 
 
 class Shapes(fx.Interpreter):
@@ -72,10 +65,13 @@ class Shapes(fx.Interpreter):
 def read(traced: fx.GraphModule) -> tuple[Step, ...]:
     """Every node of ``traced``, whose shapes are known, as a step."""
     modules = dict(traced.named_modules())
-    return tuple(_step(node, modules) for node in traced.graph.nodes)
+    steps: dict[fx.Node, Step] = {}
+    for node in traced.graph.nodes:
+        steps[node] = _step(node, modules, steps)
+    return tuple(steps.values())
 
 
-def _step(node: fx.Node, modules: dict[str, nn.Module]) -> Step:
+def _step(node: fx.Node, modules: dict[str, nn.Module], before: Mapping[fx.Node, "Step"]) -> Step:
     inputs = tuple(n for n in _leaves((node.args, node.kwargs)) if isinstance(n, fx.Node))
     shape = node.meta.get("shape", ())
     if node.op == "placeholder":
@@ -85,11 +81,13 @@ def _step(node: fx.Node, modules: dict[str, nn.Module]) -> Step:
     if not node.meta["tensors"]:
         return Step(node, "shape", inputs=inputs)
     operation = _operation(node, modules)
-    kind = _kind(operation, node, inputs, shape, modules) if operation else "unknown"
-    if kind != "unknown" and not _safe_in_place(node, operation, modules):
-        kind = "unknown"
+    sources = tuple(Tensor(before[n].shape, before[n].axis) for n in inputs)
+    kind, axis = _kind(operation, node, modules, sources)
     if kind == "unknown":
-        return Step(node, kind, operation, inputs, shape, reason=describe(node, modules))
+        reason = describe(node, modules)
+        return Step(
+            node, kind, operation, inputs, shape, reason=reason, axis=_guess(shape, sources)
+        )
     return Step(
         node,
         kind,
@@ -98,7 +96,28 @@ def _step(node: fx.Node, modules: dict[str, nn.Module]) -> Step:
         shape,
         layer=str(node.target) if kind in LAYERED else "",
         keeps_zero=kind != "activation" or at(node, modules, 0.0) == 0.0,
+        axis=axis,
+        across=_across(sources[0]) if kind == "linear" else 0,
     )
+
+
+def _kind(
+    operation: str, node: fx.Node, modules: dict[str, nn.Module], sources: tuple[Tensor, ...]
+) -> tuple[Kind, int]:
+    if not operation or not _safe_in_place(node, operation, modules):
+        return UNKNOWN
+    module = modules[str(node.target)] if node.op == "call_module" else None
+    return kind_of(Use(operation, node, module, sources, node.meta.get("shape", ())))
+
+
+def _across(source: Tensor) -> int:
+    return 0 if source.axis == len(source.shape) - 1 else source.shape[-1]
+
+
+def _guess(shape: tuple[int, ...], sources: Sequence[Tensor]) -> int:
+    """Where the channels of an unknown operation's result may lie: all of them are refused."""
+    alike = [source.axis for source in sources if len(source.shape) == len(shape)]
+    return max(alike, default=1)
 
 
 def at(node: fx.Node, modules: dict[str, nn.Module], value: float) -> float:
@@ -131,89 +150,6 @@ def _operation(node: fx.Node, modules: dict[str, nn.Module]) -> str:
     if node.op == "call_function" and callable(node.target):
         return operations.FUNCTIONS.get(node.target, "")
     return ""
-
-
-def _kind(
-    operation: str,
-    node: fx.Node,
-    inputs: tuple[fx.Node, ...],
-    shape: tuple[int, ...],
-    modules: dict[str, nn.Module],
-) -> Kind:
-    """The kind of a known operation, or "unknown" for a use of it that is not understood."""
-    sources = [n.meta.get("shape", ()) for n in inputs]
-    if len(shape) < 2 or not sources or len(sources[0]) < 2:
-        return "unknown"
-    if operation in ("add", "mul", "cat"):
-        return _merge(operation, node, sources, shape)
-    if operation == "view":
-        return "flatten" if _flattens(sources[0], shape) and _free(node) else "unknown"
-    if len(inputs) != 1:
-        return "unknown"
-    if operation == "flatten":
-        return "flatten" if _flattens(sources[0], shape) else "unknown"
-    if operation in ("squeeze", "unsqueeze"):
-        # A new axis counts itself: unsqueeze(-1) of [N, C] is axis 2 of three.
-        rank = max(len(sources[0]), len(shape))
-        return "pass" if _positional(node, rank) and sources[0][:2] == shape[:2] else "unknown"
-    if operation in operations.POOLS:
-        whole = operation != "mean" or _positional(node, len(sources[0]))
-        return "pool" if whole and sources[0][:2] == shape[:2] else "unknown"
-    if operation in operations.ACTIVATIONS:
-        return "activation"
-    if operation == "pass":
-        return "pass"
-    return _layer(operation, modules[str(node.target)], shape)
-
-
-def _layer(operation: str, module: nn.Module, shape: tuple[int, ...]) -> Kind:
-    if operation == "conv" and isinstance(module, nn.Conv2d) and len(shape) == 4:
-        depthwise = module.groups == module.in_channels and module.groups > 1
-        return "depthwise" if depthwise else "conv"
-    if operation == "linear" and len(shape) == 2:
-        return "linear"
-    return "norm" if operation == "norm" else "unknown"
-
-
-def _merge(
-    operation: str, node: fx.Node, sources: list[tuple[int, ...]], shape: tuple[int, ...]
-) -> Kind:
-    """Kinds of operations on several tensors, whose channel counts must not be broadcast."""
-    if operation == "cat":
-        axis = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else 0)
-        return "cat" if axis in (1, 1 - len(shape)) else "unknown"
-    if "alpha" in node.kwargs:
-        return "unknown"
-    operands = [*node.args, *node.kwargs.values()]
-    if operation == "mul" and len(sources) == 1 and any(type(x) in (int, float) for x in operands):
-        return "scale"
-    same = all(len(s) >= 2 and len(s) == len(shape) and s[1] == shape[1] for s in sources)
-    if len(sources) != 2 or not same:
-        return "unknown"
-    return "add" if operation == "add" else "mul"
-
-
-def _flattens(source: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """[N, C, ...] to [N, C * positions]; nothing else keeps a channel's positions together."""
-    return shape == (source[0], torch.Size(source[1:]).numel())
-
-
-def _free(node: fx.Node) -> bool:
-    """Whether a view leaves the number of channels to be worked out when it runs."""
-    sizes = node.args[1:] or tuple(node.kwargs.values())
-    if len(sizes) == 1 and isinstance(sizes[0], list | tuple):
-        sizes = tuple(sizes[0])
-    return len(sizes) == 2 and (isinstance(sizes[1], fx.Node) or sizes[1] in (-1,))
-
-
-def _positional(node: fx.Node, rank: int) -> bool:
-    """Whether ``dim`` names positions only, not batch or channel, among ``rank`` axes."""
-    dims = node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else None)
-    if isinstance(dims, int):
-        dims = (dims,)
-    if not isinstance(dims, list | tuple):
-        return False
-    return bool(dims) and all(isinstance(d, int) and d % rank >= 2 for d in dims)
 
 
 def _safe_in_place(node: fx.Node, operation: str, modules: dict[str, nn.Module]) -> bool:

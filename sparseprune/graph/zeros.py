@@ -25,12 +25,17 @@ def propagate(steps: Sequence[Step], verdict: Verdict) -> dict[fx.Node, Zeros]:
     return zeros
 
 
+def read(step: Step, source: Zeros) -> Zeros:
+    """Which entries that a layer's step reads are zero, given the zero channels of its input."""
+    return np.zeros(step.across, dtype=bool) if step.across else source
+
+
 def _output(step: Step, sources: list[Zeros], verdict: Verdict) -> Zeros:
-    channels = step.shape[1] if len(step.shape) > 1 else 0
+    channels = step.channels
     if step.kind in ("input", "unknown", "shape", "output") or not step.keeps_zero:
         return np.zeros(channels, dtype=bool)
     if step.layer:
-        return verdict(step, sources[0])
+        return verdict(step, read(step, sources[0]))
     if step.kind == "add":
         return sources[0] & sources[1]
     if step.kind == "mul":

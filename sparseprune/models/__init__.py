@@ -10,31 +10,48 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-from sparseprune.errors import InputError
+from sparseprune.errors import InputError, first_line
 from sparseprune.models import (
+    deeplab,
     densenet,
     feed_forward,
     imagenet_resnet,
     mobilenet,
+    mobilenet_v2,
+    own,
     resize,
     resnet,
+    resnet_bottleneck,
     vgg,
+    vit,
+    wide_resnet,
 )
+from sparseprune.models.own import allow
 
-__all__ = ["NAMES", "Stored", "build", "load", "resize"]
+__all__ = ["NAMES", "Stored", "allow", "build", "create", "load", "own", "resize"]
 
-# Every builder takes (input_shape, classes) and its options as keyword-only integers.
+# Every builder takes (input_shape, classes) and its options as keyword-only integers or booleans.
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "resnet8": resnet.resnet8,
     "resnet20": resnet.resnet20,
     "resnet56": resnet.resnet56,
+    "resnet110": resnet.resnet110,
+    "resnet56_bottleneck": resnet_bottleneck.resnet56_bottleneck,
+    "resnet110_bottleneck": resnet_bottleneck.resnet110_bottleneck,
+    "wrn16_8": wide_resnet.wrn16_8,
     "resnet18": imagenet_resnet.resnet18,
     "resnet50": imagenet_resnet.resnet50,
+    "resnet101": imagenet_resnet.resnet101,
     "vgg8": vgg.vgg8,
     "vgg16": vgg.vgg16,
+    "vgg16_bn": vgg.vgg16_bn,
     "mobilenet": mobilenet.mobilenet,
     "mobilenet_v1": mobilenet.mobilenet_v1,
+    "mobilenet_v2": mobilenet_v2.mobilenet_v2,
     "densenet22": densenet.densenet22,
+    "deeplabv3_resnet50": deeplab.deeplabv3_resnet50,
+    "vit": vit.vit,
+    "vit_tiny": vit.vit_tiny,
     "feed_forward": feed_forward.feed_forward,
 }
 NAMES = tuple(_BUILDERS)
@@ -60,27 +77,28 @@ class Stored(Protocol):
 
 
 def build(
-    name: str, *, input_shape: tuple[int, int, int], classes: int, **options: int
+    name: str, *, input_shape: tuple[int, int, int], classes: int, **options: Any
+) -> nn.Module:
+    """``create`` with the options as keyword arguments."""
+    return create(name, options, input_shape=input_shape, classes=classes)
+
+
+def create(
+    name: str, options: Mapping[str, Any], *, input_shape: tuple[int, int, int], classes: int
 ) -> nn.Module:
     """A randomly initialised network under the caller's torch seed.
 
     Args:
-        name: one of ``NAMES``.
+        name: one of ``NAMES``, or ``package.module:callable``, the user's own, which must have
+            been allowed (``allow``) and is called with ``options`` alone.
+        options: the family's own settings, such as ``width``; of the user's own, anything.
         input_shape: channels, height, width of one picture.
         classes: number of logits.
-        **options: the family's own settings, such as ``width``.
 
     Raises:
-        InputError: an unknown name or option, or an input the architecture cannot take.
+        InputError: an unknown name or option, an input the architecture cannot take, or an own
+            network that was not allowed, cannot be built, or gives other logits.
     """
-    if name not in _BUILDERS:
-        raise InputError(f"unknown model {name!r}; known models: {', '.join(NAMES)}")
-    builder = _BUILDERS[name]
-    known = _options(builder)
-    for option, value in options.items():
-        if option not in known:
-            raise InputError(f"model {name!r} has no option {option!r}; known: {', '.join(known)}")
-        _check_count(f"model {name!r}: option {option!r}", value)
     if len(input_shape) != 3:
         raise InputError(
             f"model {name!r}: expected input_shape (channels, height, width), got {input_shape!r}"
@@ -88,30 +106,65 @@ def build(
     for size in input_shape:
         _check_count(f"model {name!r}: input_shape", size)
     _check_count(f"model {name!r}: classes", classes)
+    if own.is_path(name):
+        model = own.build(name, options)
+        _check_logits(name, model, tuple(input_shape), classes)
+        return model
+    if name not in _BUILDERS:
+        raise InputError(
+            f"unknown model {name!r}; known models: {', '.join(NAMES)}, or package.module:callable"
+        )
+    builder = _BUILDERS[name]
+    known = _options(builder)
+    for option, value in options.items():
+        if option not in known:
+            raise InputError(f"model {name!r} has no option {option!r}; known: {', '.join(known)}")
+        _check_option(f"model {name!r}: option {option!r}", known[option], value)
     return builder(tuple(input_shape), classes, **options)
+
+
+def _check_logits(name: str, model: nn.Module, input_shape: tuple[int, ...], classes: int) -> None:
+    """Run the user's network once, in eval mode: it must fit the data it is asked to learn."""
+    training = model.training
+    try:
+        with torch.no_grad():
+            logits = model.eval()(torch.zeros(2, *input_shape))
+    except Exception as error:  # the user's code may raise anything
+        raise InputError(
+            f"model {name!r}: expected it to take pictures {list(input_shape)}, but it said "
+            f"{first_line(error)}; check its options and the data"
+        ) from error
+    model.train(training)
+    if isinstance(logits, torch.Tensor) and logits.shape[:2] != (2, classes):
+        raise InputError(
+            f"model {name!r}: expected logits [2, {classes}, ...] of two pictures, got "
+            f"{list(logits.shape)}; check its options and the data"
+        )
 
 
 def load(checkpoint: Stored) -> nn.Module:
     """The network of a checkpoint, in eval mode, on the CPU, with its own copy of the tensors.
 
     Modules of a checkpoint whose ``form`` is "slim" are resized to the stored shapes. The network
-    is built without memory (meta device), so sizes named in a file allocate nothing.
+    is built without memory (meta device), so sizes named in a file allocate nothing. A user's own
+    network is built in memory, and only if ``allow`` was given its path: no file makes us import.
 
     Raises:
-        InputError: the architecture is unknown or the tensors do not fit it; names the first key,
-            the expected and the found shape.
+        InputError: the architecture is unknown or not allowed, or the tensors do not fit it; names
+            the first key, the expected and the found shape.
     """
     section = {"options": {}, **checkpoint.model}
     for key, kind in (("name", str), ("options", dict), ("input_shape", list | tuple)):
         _check_entry(section, key, kind)
     _check_entry(section, "classes", int)
     input_shape = tuple(section["input_shape"])
-    with torch.device("meta"):
-        model = build(
+    # A user's code may look at its numbers, which only memory holds.
+    with torch.device("cpu" if own.is_path(section["name"]) else "meta"):
+        model = create(
             section["name"],
+            section["options"],
             input_shape=input_shape,
             classes=section["classes"],
-            **section["options"],
         )
     slim = checkpoint.meta.get("form") == "slim"
     if slim:
@@ -137,9 +190,10 @@ def _try(model: nn.Module, input_shape: tuple[int, ...]) -> None:
         ) from error
 
 
-def _options(builder: Callable[..., nn.Module]) -> list[str]:
+def _options(builder: Callable[..., nn.Module]) -> dict[str, type]:
+    """The options of a builder and their types."""
     parameters = inspect.signature(builder).parameters.values()
-    return [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    return {p.name: type(p.default) for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
 def _check_entry(section: Mapping[str, Any], key: str, kind: Any) -> None:
@@ -148,6 +202,13 @@ def _check_entry(section: Mapping[str, Any], key: str, kind: Any) -> None:
             f"checkpoint: expected {key!r} in its model section, got {section.get(key)!r}; "
             "write the checkpoint again"
         )
+
+
+def _check_option(what: str, kind: type, value: object) -> None:
+    if kind is not bool:
+        _check_count(what, value)
+    elif not isinstance(value, bool):
+        raise InputError(f"{what}: expected true or false, got {value!r}")
 
 
 def _check_count(what: str, value: object) -> None:

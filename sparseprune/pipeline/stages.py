@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from sparseprune import environment, evaluate, measure, records, report
+from sparseprune import environment, evaluate, measure, models, records, report
 from sparseprune import prune as prune_room
 from sparseprune.data import normalise
 from sparseprune.data.shifts import shifts
@@ -64,6 +64,7 @@ def _shown(recipe: Recipe) -> list[str]:
         InputError: one of them cannot be made, or ``report.must_hold`` names one that is not shown.
     """
     learn, test = steps.pictures(recipe.data)
+    models.allow(recipe.model.name)
     model, spec = steps.network(recipe, learn)
     for pruning in recipe.prune:
         prune_room.check(model, torch.zeros(2, *spec["input_shape"]), pruning)
@@ -128,6 +129,7 @@ def describe(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
 
 def train(folder: RunFolder, recipe: Recipe, network: Network, progress: Progress) -> None:
     """Train a dense network from scratch."""
+    models.allow(recipe.model.name)
     start = time.perf_counter()
     trained = steps.train_network(recipe, network.seed, progress)
     checkpoints.save(folder.checkpoint(network.id), trained)
@@ -138,6 +140,7 @@ def prune(folder: RunFolder, recipe: Recipe, network: Network, progress: Progres
     """Prune the network's source to its target ratio and retrain."""
     assert network.source is not None
     assert network.pruning is not None
+    models.allow(recipe.model.name)
     start = time.perf_counter()
     source = checkpoints.load(folder.checkpoint(network.source))
     pruned, masks = steps.prune_network(source, recipe, network.pruning, network.target, progress)
@@ -148,6 +151,7 @@ def prune(folder: RunFolder, recipe: Recipe, network: Network, progress: Progres
 
 def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progress) -> None:
     """Make a network fast, export it, and record what it is and how it will run."""
+    models.allow(recipe.model.name)
     source = checkpoints.load(folder.checkpoint(network.id))
     if network.slims:
         source = steps.slim_network(source, recipe.slim.round_to)
@@ -173,6 +177,7 @@ def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progre
 
 def evaluate_shift(folder: RunFolder, recipe: Recipe, index: int, progress: Progress) -> None:
     """Show one shift to every network: as deployed, and as its masked dense twin."""
+    models.allow(recipe.model.name)
     _, test = steps.pictures(recipe.data)
     shift = shifts(test, recipe.evaluate, seed=recipe.seed)[index]
     pairs = {

@@ -63,7 +63,7 @@ def network(recipe: Recipe, learn: Dataset) -> tuple[torch.nn.Module, dict[str, 
     rows, columns, channels = learn.images.shape[1:]
     name, options = recipe.model.name, recipe.model.options
     shape, classes = (channels, rows, columns), len(learn.classes)
-    model = models.build(name, input_shape=shape, classes=classes, **options)
+    model = models.create(name, options, input_shape=shape, classes=classes)
     spec = {"name": name, "options": options, "input_shape": list(shape), "classes": classes}
     return model, spec
 

@@ -55,9 +55,9 @@ class _Walk:
         # A norm or depthwise layer of several calls would have to be dead at all of them, which
         # is not known at the first; without scale and shift a norm maps zeros to something else.
         if step.kind in ("norm", "depthwise") and affine and self._calls[step.layer] == 1:
-            self._passed[step.layer] = np.repeat(zeros, step.shape[1] // len(zeros))
+            self._passed[step.layer] = np.repeat(zeros, step.channels // len(zeros))
             return self._passed[step.layer]
-        return np.zeros(step.shape[1], dtype=bool)
+        return np.zeros(step.channels, dtype=bool)
 
     def masks(self) -> Masks:
         """Masks of every parameter that loses an entry."""

@@ -66,7 +66,7 @@ def _drop_readers_of_zeros(
     zeros_read: dict[str, Flags] = {}
 
     def verdict(step: Step, zeros: Flags) -> Flags:
-        outputs = step.shape[1]
+        outputs = step.channels
         if step.kind not in ("conv", "linear") or not _plain(live, step, len(zeros)):
             return np.zeros(outputs, dtype=bool)
         zeros_read[step.layer] = zeros_read.get(step.layer, True) & zeros
@@ -96,15 +96,15 @@ def _reads(live: _Live, graph: NetworkGraph) -> Mapping[str, Flags]:
     """For each layer with parameters, which of its output channels are read at some call."""
     wanted: dict[fx.Node, Flags] = {}
     by_layer: dict[str, Flags] = {}
-    shapes = {step.node: step.shape for step in graph.steps}
+    sizes = {step.node: step.channels for step in graph.steps}
     for step in reversed(graph.steps):
-        channels = step.shape[1] if len(step.shape) > 1 else 0
+        channels = step.channels
         out = wanted.get(step.node, np.zeros(channels, dtype=bool))
         if step.layer:
             by_layer[step.layer] = by_layer.get(step.layer, False) | out
         start = 0
         for node in step.inputs:
-            size = shapes[node][1] if len(shapes[node]) > 1 else 0
+            size = sizes[node]
             read = _read(live, step, out, start, size)
             wanted[node] = wanted.get(node, False) | read
             start += size
@@ -129,6 +129,8 @@ def _read(live: _Live, step: Step, out: Flags, start: int, size: int) -> Flags:
 
 
 def _plain(live: _Live, step: Step, inputs: int) -> bool:
-    """Whether the layer's weight is [channels made, channels read, ...]: no groups, no tokens."""
+    """Whether the layer's weight is [channels made, channels read, ...]: no groups."""
     name = f"{step.layer}.weight"
-    return name in live and live.entries(name).shape[:2] == (step.shape[1], inputs)
+    if name not in live or step.across:
+        return False
+    return live.entries(name).shape[:2] == (step.channels, inputs)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, JsonValue, ValidationError, field_validator
 
 from sparseprune.errors import InputError
 from sparseprune.recipe.section import Section
@@ -79,10 +79,14 @@ class Data(Section):
 
 
 class Model(Section):
-    """Which architecture; ``options`` are keyword arguments of its builder."""
+    """Which architecture; ``options`` are keyword arguments of its builder.
+
+    ``name`` is one of ours or the import path of your own code, ``package.module:callable``, which
+    a run imports and calls with ``options``, of any JSON type.
+    """
 
     name: str = "resnet8"
-    options: dict[str, int] = Field({})
+    options: dict[str, JsonValue] = Field({})
 
 
 class Prune(Section):

@@ -10,7 +10,7 @@ from torch import nn
 from sparseprune import graph, models
 from sparseprune.formats import mask
 
-SHAPES = {"vgg16": (3, 32, 32), "resnet20": (3, 32, 32)}
+SHAPES = {"vgg16": (3, 32, 32), "vgg16_bn": (1, 32, 32), "resnet20": (3, 32, 32)}
 # Large families at sizes at which a test takes a second; depth and wiring are the same. The bound
 # grows with the width: the full ResNet-50's is 8 % of its logits.
 NARROW = {
@@ -18,6 +18,9 @@ NARROW = {
     "resnet18": {"width": 8},
     "resnet50": {"width": 4},
     "mobilenet_v1": {"width": 8},
+    "mobilenet_v2": {"width": 8},
+    "wrn16_8": {"width": 16},
+    "vgg16_bn": {"width": 4},
     "feed_forward": {"hidden": 64},
 }
 

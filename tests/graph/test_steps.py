@@ -19,6 +19,10 @@ CHANNELWISE = {
     "hardswish": nn.Hardswish(),
     "max pool": nn.MaxPool2d(2),
     "functional max pool": lambda x: F.max_pool2d(x, 2),
+    "bilinear": lambda x: F.interpolate(x, size=(5, 5), mode="bilinear"),
+    "size of another map": lambda x: F.interpolate(x, size=x.shape[-2:], mode="bilinear"),
+    "upsampling": nn.Upsample(scale_factor=2),
+    "there and back": lambda x: x.permute(0, 2, 3, 1).transpose(1, 3).transpose(2, 3),
     "average pool": lambda x: F.avg_pool2d(x, 2),
     "adaptive pool": lambda x: F.adaptive_avg_pool2d(x, 1),
     "mean, dims kept": lambda x: x.mean([2, 3], keepdim=True),
@@ -75,13 +79,9 @@ def overwritten(x: torch.Tensor) -> torch.Tensor:
 
 
 UNKNOWN = [
-    ("softmax at node 'softmax'", lambda x: F.softmax(x, 1)),
     ("flip at node 'flip'", lambda x: x.flip(1)),
     ("getitem at node 'getitem'", lambda x: x[:, [1, 0, 3, 2]]),
-    ("chunk at node 'chunk'", lambda x: torch.cat(x.chunk(2, 1), 1)),
     ("direct use of tensor 'operation.shift' at node 'operation_shift'", Shift()),
-    ("GroupNorm 'operation' at node 'operation'", nn.GroupNorm(2, 4)),
-    ("LayerNorm 'operation' at node 'operation'", nn.LayerNorm([8, 8])),
     ("PReLU 'operation' at node 'operation'", nn.PReLU(4)),
     ("add at node 'add'", lambda x: x + 1.0),
     ("add at node 'add_1'", lambda x: (x + x) + torch.add(x, x, alpha=2)),
@@ -99,6 +99,34 @@ def test_unknown_operations_refuse_their_groups_and_no_others(between, place, op
     network = between(operation)
     refusal = network.group_of("a").refusal
     assert refusal == f"passes {place}, whose effect on channels is not known"
+    assert network.group_of("b").prunable
+
+
+MIXING = [
+    (
+        "softmax at node 'softmax', which computes each channel with the others",
+        lambda x: F.softmax(x, 1),
+    ),
+    (
+        "chunk at node 'chunk', whose parts must keep equal sizes",
+        lambda x: torch.cat(x.chunk(2, 1), 1),
+    ),
+    (
+        "GroupNorm 'operation' at node 'operation', which normalises each channel with the others",
+        nn.GroupNorm(2, 4),
+    ),
+    (
+        "scaled_dot_product_attention at node 'scaled_dot_product_attention', "
+        "whose heads must keep equal sizes",
+        lambda x: F.scaled_dot_product_attention(x, x, x),
+    ),
+]
+
+
+@pytest.mark.parametrize(("words", "operation"), MIXING)
+def test_operations_that_mix_channels_refuse_and_say_how(between, words, operation):
+    network = between(operation)
+    assert network.group_of("a").refusal == f"passes {words}"
     assert network.group_of("b").prunable
 
 

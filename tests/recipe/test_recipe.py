@@ -86,3 +86,11 @@ def test_the_quickstart_is_a_recipe():
     from pathlib import Path
 
     recipe.load(Path(__file__).parents[2] / "recipes/quickstart.yaml")
+
+
+def test_options_of_an_own_network_are_of_any_json_type():
+    options = {"widths": [8, 16], "act": "gelu", "wide": True, "scale": 0.5, "deep": {"a": None}}
+    document = {"model": {"name": "mine:net", "options": options}, **SMALL}
+    found = recipe.parse(document, "here")
+    assert found.model.options == options
+    assert recipe.parse(yaml.safe_load(found.to_yaml()), "again") == found
