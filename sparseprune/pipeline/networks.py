@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sparseprune.prune import METHODS
 from sparseprune.recipe import Prune, Recipe
 
 PARENT, SEPARATE = "parent", "separate"
@@ -21,7 +22,7 @@ class Network:
     @property
     def slims(self) -> bool:
         """Whether channels leave the tensors; single weights cannot, their zeros run sparse."""
-        return self.pruning is not None and self.pruning.method == "FT"
+        return self.pruning is not None and METHODS[self.pruning.method].removes == "filters"
 
     @property
     def provider(self) -> str:

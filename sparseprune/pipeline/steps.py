@@ -27,9 +27,15 @@ torch.set_num_threads(1)
 
 
 @functools.lru_cache(maxsize=1)
+def splits(settings: Data) -> data.Splits:
+    """All pictures of a recipe, unpacked once per process."""
+    return data.splits(settings)
+
+
 def pictures(settings: Data) -> tuple[Dataset, Dataset]:
-    """Training and test pictures, unpacked once per process."""
-    return data.load(settings)
+    """Training and test pictures."""
+    found = splits(settings)
+    return found.train, found.test
 
 
 def silent(fraction: float, text: str) -> None:
@@ -83,9 +89,14 @@ def prune_network(
         )
     model = models.load(source)
     dense = _counts(source, "dense")
-    prune.cycle(model, example(source), settings, target, dense).apply(model)
+    seed, method = source.meta["seed"], prune.METHODS[settings.method]
+    evidence = held_out(model, source, recipe, settings, seed)
+    cycle = prune.cycle(
+        model, example(source), settings, target, dense, held_out=evidence, seed=seed
+    )
+    cycle.apply(model)
     masks = mask.of_zeros(model)
-    losses = _fit(model, learn, recipe.retrain, source.meta["seed"], masks, progress)
+    losses = _fit(model, learn, recipe.retrain, seed, masks, progress)
     counts = prune.counts(model, example(source))
     meta = {
         **source.meta,
@@ -95,12 +106,35 @@ def prune_network(
         "ratio": prune.ratio(counts, dense, "params"),
         "counts": asdict(counts),
         "unit": settings.unit,
-        "coupling": settings.coupling if settings.method == "FT" else None,
+        "coupling": settings.coupling if method.removes == "filters" else None,
         "losses": losses,
         "recipe": recipe.model_dump(mode="json"),
         "source": checkpoints.digest(source.state),
     }
     return Checkpoint(source.model, model.state_dict(), meta), masks
+
+
+def held_out(
+    model: torch.nn.Module, source: Checkpoint, recipe: Recipe, settings: Prune, seed: int
+) -> prune.HeldOut | None:
+    """The sensitivity set of a data-informed method: random held-out pictures (section 2.3).
+
+    Raises:
+        InputError: the recipe holds no pictures out.
+    """
+    if prune.METHODS[settings.method].needs == "nothing":
+        return None
+    pool = splits(recipe.data).held_out
+    if pool is None:
+        raise InputError(
+            f"{settings.method} looks at pictures that neither training nor tests see: expected "
+            "data.validation above 0 (0.1 in the study), got 0; train and prune with it"
+        )
+    count = prune.sensitivity_size(model, example(source), len(pool.images))
+    order = torch.randperm(len(pool.images), generator=torch.Generator().manual_seed(seed))
+    chosen = order[:count].sort().values.numpy()
+    inputs = torch.from_numpy(data.normalise(pool.images[chosen], pool))
+    return inputs, torch.from_numpy(pool.labels[chosen])
 
 
 def slim_network(source: Checkpoint, round_to: int) -> Checkpoint:

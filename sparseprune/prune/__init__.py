@@ -1,12 +1,18 @@
 """Pruning: which weights or filters go, how many, and the masks that hold them at zero."""
 
 from sparseprune.prune.accounting import UNITS, Counts, count, ratio, ratios
-from sparseprune.prune.observe import sensitivity_size
 from sparseprune.prune.pruned import Pruned
 from sparseprune.prune.pruner import Pruner, Round
 from sparseprune.prune.registry import METHODS, Method
 from sparseprune.prune.schedules import Geometric, Iterative, OneShot, Schedule
-from sparseprune.prune.step import HeldOut, advance, check, counts, cycle
+from sparseprune.prune.step import (
+    HeldOut,
+    advance,
+    check,
+    counts,
+    cycle,
+    sensitivity_size,
+)
 from sparseprune.prune.task import Task
 
 __all__ = [

@@ -24,8 +24,8 @@ _BATCH = 32
 Visit = Callable[[int, str, nn.Module, torch.Tensor], None]
 
 
-def sensitivity_size(graph: NetworkGraph, held_out: int, delta: float = DELTA) -> int:
-    """How many inputs data-informed methods look at (section 2.3).
+def set_size(graph: NetworkGraph, held_out: int, delta: float = DELTA) -> int:
+    """Of the sensitivity set: how many inputs data-informed methods look at (section 2.3).
 
     ``min(ceil(C ln(8 eta_max eta_tot / delta)), held_out / 2)``, where eta is the number of output
     activations of a prunable layer, C = 3.

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from sparseprune.data import Dataset, corruptions, normalise
-from sparseprune.data.dataset import Images
+from sparseprune.data.pictures import Images
 from sparseprune.errors import InputError
 from sparseprune.recipe import Robust, Train
 from sparseprune.train.pictures import Pictures
@@ -67,7 +67,7 @@ class Corrupted(Pictures):
     def _corrupt(self, epoch: int) -> Images:
         clean = self._dataset.images
         kinds, severities = draw(self._seed, epoch, len(clean), len(self._names))
-        result = clean.copy()
+        result: Images = np.array(clean)
         table = corruptions.table_for(*clean.shape[1:3])
         for kind, severity in itertools.product(range(len(self._names)), range(1, _SEVERITIES)):
             (places,) = np.nonzero((kinds == kind) & (severities == severity))

@@ -120,10 +120,10 @@ def test_size_of_the_sensitivity_set():
     from sparseprune import models
 
     model = models.build("resnet20", input_shape=(3, 32, 32), classes=10)
-    graph = trace(model, torch.zeros(2, 3, 32, 32))
-    assert sensitivity_size(graph, held_out=5000) == 183
+    example = torch.zeros(2, 3, 32, 32)
+    assert sensitivity_size(model, example, held_out=5000) == 183
     assert abs(wanted - 183) < 1
-    assert sensitivity_size(graph, held_out=100) == 50
+    assert sensitivity_size(model, example, held_out=100) == 50
 
 
 def test_inputs_seen_by_several_threads_are_all_seen_once(filled):
