@@ -112,6 +112,7 @@ Layer UnderstandResize(const NodeView& node) {
   if (node.input_count() == 2) return UnderstandUpsample(node);
   node.ExpectData(1, {4});
   Require(node.Int("antialias", 0) == 0, "antialias");
+  Require(node.Int("exclude_outside", 0) == 0, "exclude_outside");
   Require(node.String("keep_aspect_ratio_policy", "stretch") == "stretch",
           "keep_aspect_ratio_policy");
   Layer layer = node.MakeLayer(Op::kResize, 1);

@@ -54,6 +54,8 @@ void ResolveSame(const std::vector<Axis>& axes, bool upper, Layer& layer) {
 void ResolvePads(const NodeView& node, Layer& layer) {
   const std::string automatic = node.String("auto_pad", "NOTSET");
   if (automatic == "NOTSET") return ReadPads(node, layer.window);
+  // ONNX forbids both, and ONNX Runtime refuses such convolutions.
+  Require(!node.Ints("pads"), "both auto_pad and pads");
   if (automatic == "VALID") return;
   Require(automatic == "SAME_UPPER" || automatic == "SAME_LOWER", "unknown auto_pad");
   ResolveSame(node.axes(), automatic == "SAME_UPPER", layer);

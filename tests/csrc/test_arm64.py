@@ -56,7 +56,8 @@ def test_generic_vectors_become_neon(programs, folder):
 def test_the_provider_links(programs, folder, check_builds):
     flags = ["-O0", "-fPIC", "-pthread"]
     engine = [*folder.glob("engine_*.o"), *folder.glob("kernels_*.o")]
-    provider = check_builds.compile_rooms(COMPILER, flags, ("ort",), folder)
+    compiler = check_builds.find(COMPILER)
+    provider = check_builds.compile_rooms(compiler, flags, ("ort",), folder)
     script = f"-Wl,--version-script={check_builds.SOURCES / 'ort' / 'exports.lds'}"
-    command = [COMPILER, "-shared", "-Wl,--no-undefined", script, *provider, *engine, "-ldl"]
+    command = [*compiler, "-shared", "-Wl,--no-undefined", script, *provider, *engine, "-ldl"]
     subprocess.run([*command, "-o", folder / "provider.so"], check=True)

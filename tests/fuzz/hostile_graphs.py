@@ -100,7 +100,7 @@ def constant(rng, model):
         tensor.raw_data = tensor.raw_data[: int(rng.integers(len(tensor.raw_data) + 1))]
     elif change == 3:
         model.graph.input.append(helper.make_tensor_value_info(tensor.name, 1, list(tensor.dims)))
-    else:
+    elif tensor.data_type in helper.get_all_tensor_dtypes():  # it may be spoilt already
         array = numpy_helper.to_array(tensor) if change == 4 else reshaped(rng, tensor)
         tensor.CopyFrom(numpy_helper.from_array(sprinkled(rng, array), tensor.name))
 
