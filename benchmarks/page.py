@@ -1,13 +1,14 @@
 """The results page, from rows: python benchmarks/page.py (writes results/cpu.md).
 
-Every missed goal must have its reason in results/missed.md, under a heading "## CASE ZEROS": which
-bound stops it, and the measurement that shows it. The page is not complete without, and the exit
-status then is 1.
+Every missed goal must have its reason in results/missed.md: which bound stops it, and the
+measurement that shows it. A heading "## PATTERN, PATTERN" says which figures its text is about, by
+"CASE ZEROS" with * for anything. The page is not complete without, and the exit status then is 1.
 """
 
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
 from itertools import groupby
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def main() -> None:
     missed = RESULTS / "missed.md"
     reasons = sections(missed.read_text(encoding="utf-8")) if missed.exists() else {}
     (RESULTS / "cpu.md").write_text("\n".join(page(rows, reasons)) + "\n", encoding="utf-8")
-    silent = [title(row) for row in rows if misses(row) and title(row) not in reasons]
+    silent = [title(row) for row in rows if misses(row) and not reason(row, reasons)]
     if silent:
         sys.exit(f"no reason in {missed} for: {', '.join(silent)}")
 
@@ -45,12 +46,27 @@ def page(rows: list[Row], reasons: Mapping[str, str]) -> Iterator[str]:
             yield from ("", f"- {_run(row)}")
     for case, group in groupby((r for r in rows if r["kind"] != "run"), key=_case):
         yield from ("", f"## {case}", "", *_case_table(list(group)))
-    missed = [row for row in rows if misses(row)]
-    if missed:
+    yield from _missed([row for row in rows if misses(row)], reasons)
+
+
+def _missed(rows: list[Row], reasons: Mapping[str, str]) -> Iterator[str]:
+    if rows:
         yield from ("", "## What stops the figures that were missed")
-    for row in missed:
-        yield from ("", f"### {title(row)}: {_found(row)}")
-        yield from ("", reasons.get(title(row), "Not stated."))
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        text = reason(row, reasons) or "Not stated."
+        found.setdefault(text, []).append(f"- {title(row)}: {_found(row)}")
+    for text, figures in found.items():
+        yield from ("", *figures, "", text)
+
+
+def reason(row: Row, reasons: Mapping[str, str]) -> str | None:
+    """The first text whose heading has a pattern that fits the row."""
+    name = title(row)
+    for heading, text in reasons.items():
+        if any(fnmatchcase(name, pattern.strip()) for pattern in heading.split(",")):
+            return text
+    return None
 
 
 def sections(text: str) -> dict[str, str]:

@@ -34,7 +34,7 @@ class Assigner {
     Layout& made = result.made[step.output];
     if (network_.mode.images_in_lanes)
       made = WithHalo(step.output, {Grid{}, made.height, made.width});
-    else if (MakesFlat(index, made))
+    else if (MakesFlat(step, made))
       made.flat = true;
     else
       made = WithHalo(step.output, tiles_.at({made.height, made.width}));
@@ -52,8 +52,7 @@ class Assigner {
   }
 
   // One image's vectors, averages and flattened maps are plain arrays.
-  bool MakesFlat(size_t index, const Layout& extents) const {
-    const Step& step = network_.steps[index];
+  bool MakesFlat(const Step& step, const Layout& extents) const {
     switch (step.op) {
       case Op::kLinear:
       case Op::kSoftmax:
@@ -61,7 +60,6 @@ class Assigner {
       case Op::kFlatten:
         return true;
       case Op::kConv:
-        return network_.unrolled[index];
       case Op::kMaxPool:
       case Op::kAveragePool:
       case Op::kResize:
@@ -100,13 +98,13 @@ class Assigner {
     want.layout.lanes = 0;
     switch (step.op) {
       case Op::kLinear:
-      case Op::kConv:
-        if (made.flat) {
+        if (!network_.mode.images_in_lanes) {
           want.layout.flat = true;
           want.layout.lanes = 1;
           return want;
         }
         [[fallthrough]];
+      case Op::kConv:
       case Op::kMaxPool:
       case Op::kAveragePool:
         return WantedInput(step, result.made[step.input], made, non_negative_[step.input]);

@@ -32,7 +32,6 @@ struct Network {
   const std::vector<Shape>& shapes;
   Mode mode;
   int64_t lanes;
-  const std::vector<bool>& unrolled;  // per step (unroll.h)
 };
 
 // `tiles` has an entry for every size of a map that a step makes; unused with images in lanes.

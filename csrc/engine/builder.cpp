@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "engine/unroll.h"
-
 namespace sparseprune {
 namespace {
 
@@ -13,7 +11,11 @@ bool Covers(const Halo& have, const Halo& need) {
          have.right >= need.right;
 }
 
-Assignment Assign(const Network& network) { return AssignLayouts(network, SearchTiles(network)); }
+Assignment Assign(const Graph& graph, const std::vector<Step>& steps,
+                  const std::vector<Shape>& shapes, const Mode& mode, int64_t lanes) {
+  const Network network{graph, steps, shapes, mode, lanes};
+  return AssignLayouts(network, SearchTiles(network));
+}
 
 bool IsServed(const Layout& have, float fill, const Want& want) {
   if (want.layout.lanes == 0) return true;
@@ -31,8 +33,7 @@ PlanBuilder::PlanBuilder(const Graph& graph, const std::vector<Shape>& shapes, c
       mode_(mode),
       shapes_(shapes),
       steps_(FuseSteps(graph, shapes)),
-      unrolled_(ChooseUnrolled(steps_, shapes, mode, kernels)),
-      layouts_(Assign({graph, steps_, shapes, mode, kernels.lanes, unrolled_})),
+      layouts_(Assign(graph, steps_, shapes, mode, kernels.lanes)),
       copies_(graph.value_count),
       wholes_(graph.value_count, -1) {
   for (size_t i = 0; i < graph.inputs.size(); ++i) {

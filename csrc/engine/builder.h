@@ -68,7 +68,6 @@ class PlanBuilder {
   const Mode mode_;
   const std::vector<Shape>& shapes_;
   const std::vector<Step> steps_;
-  const std::vector<bool> unrolled_;  // per step
   const Assignment layouts_;
   std::vector<std::vector<Copy>> copies_;  // per value; the first is the one its step makes
   std::vector<Buffer> buffers_;

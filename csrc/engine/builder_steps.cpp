@@ -4,7 +4,6 @@
 #include "engine/arithmetic.h"
 #include "engine/builder.h"
 #include "engine/conv.h"
-#include "engine/unroll.h"
 
 namespace sparseprune {
 
@@ -51,18 +50,14 @@ void PlanBuilder::AddLayer(const Step& step, size_t index) {
   Window window = step.node->window;
   Want want = layouts_.wanted[index];
   const bool tiled = !output.LanesAreImages() && !copies_[step.input].front().layout.flat;
-  if (Skips(window) && tiled && !output.flat && !Has(step.input, want)) {
+  if (Skips(window) && tiled && !Has(step.input, want)) {
     want.layout = SeenBy(window, want.layout, output);
     window.stride = {1, 1};
   }
   const Copy input = Read(step.input, want);
-  if (output.flat) {
-    const Node& node = *step.node;
+  if (step.op == Op::kLinear && output.flat) {
     const int buffer = Make(step.output);
-    const VectorLayer layer = step.op == Op::kConv
-                                  ? Unroll(node, shapes_[step.input], shapes_[step.output])
-                                  : VectorLayer{MatrixOf(node), BiasOf(node), {}};
-    Emit(MakeGemv(kernels_, step, layer, input.source, buffer), {input.source}, buffer);
+    Emit(MakeGemv(kernels_, step, input.source, buffer), {input.source}, buffer);
     return;
   }
   ConvPlaces places{input.layout, output, {}, input.source, {}, -1, step.other >= 0, window};

@@ -73,8 +73,7 @@ std::vector<int64_t> Cuts(int64_t total, int64_t most) {
 class Conv final : public Operation {
  public:
   Conv(const KernelTable& kernels, const Tuning& tuning, const Step& step, const ConvPlaces& places)
-      : node_(step.node),
-        places_(places),
+      : places_(places),
         bias_(BiasOf(*step.node)),
         mask_(places.output.Mask()),
         activation_(step.activation),
@@ -96,7 +95,6 @@ class Conv final : public Operation {
   }
 
   int64_t work() const override { return work_; }
-  const Node* layer() const override { return node_; }
   const ConvShape* conv_shape() const override { return &shape_; }
 
   void Run(const Frame& frame) const noexcept override {
@@ -190,7 +188,6 @@ class Conv final : public Operation {
     activate_(task);
   }
 
-  const Node* const node_;
   const ConvPlaces places_;
   const std::vector<float> bias_;
   const std::vector<int32_t> mask_;

@@ -4,7 +4,6 @@
 #include "engine/geometry.h"
 #include "engine/operation.h"
 #include "engine/pack.h"
-#include "engine/sliced_rows.h"
 #include "engine/tuning.h"
 
 namespace sparseprune {
@@ -32,9 +31,8 @@ struct ConvPlaces {
 OperationPtr MakeConv(const KernelTable& kernels, const Tuning& tuning, const Step& step,
                       const ConvPlaces& places);
 
-// kLinear, or kConv unrolled, for one image.
-OperationPtr MakeGemv(const KernelTable& kernels, const Step& step, const VectorLayer& layer,
-                      Source from, int buffer);
+// kLinear for one image.
+OperationPtr MakeGemv(const KernelTable& kernels, const Step& step, Source from, int buffer);
 
 // What a layer without bias adds.
 std::vector<float> BiasOf(const Node& node);

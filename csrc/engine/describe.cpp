@@ -1,7 +1,6 @@
 #include "engine/describe.h"
 
 #include <algorithm>
-#include <map>
 
 #include "engine/arithmetic.h"
 #include "engine/plan.h"
@@ -98,7 +97,7 @@ void AddWeights(const Node& node, LayerReport& report) {
 }
 
 // What a layer for one vector reads of its weights, each of them once: values and offsets.
-double WeightBytes(const Operation& layer) { return 6 * static_cast<double>(layer.work()); }
+double WeightBytes(const Node& node) { return 6 * static_cast<double>(node.weight.kept()); }
 
 }  // namespace
 
@@ -108,9 +107,10 @@ std::vector<LayerReport> Describe(const Graph& graph, const std::vector<Shape>& 
   const BatchPlan batch = PlanBatch(graph, shapes, BatchOf(inputs), kernels.lanes);
   const Mode mode = batch.many_images > batch.single_images ? batch.many : Mode{};
   const Plan plan(graph, shapes, mode, kernels, tuning);
-  std::map<const Node*, const Operation*> layers;
+  std::vector<const ConvShape*> tiled;  // of convolutions, and linear layers with images in lanes
   for (const OperationPtr& operation : plan.operations())
-    if (operation->layer() != nullptr) layers[operation->layer()] = operation.get();
+    if (operation->conv_shape() != nullptr) tiled.push_back(operation->conv_shape());
+  size_t next = 0;
   std::vector<LayerReport> reports;
   for (const Step& step : FuseSteps(graph, shapes)) {
     reports.emplace_back();
@@ -121,11 +121,10 @@ std::vector<LayerReport> Describe(const Graph& graph, const std::vector<Shape>& 
     report.images = mode.Images(kernels.lanes);
     if (step.op != Op::kConv && step.op != Op::kLinear) continue;
     AddWeights(*step.node, report);
-    const Operation& layer = *layers.at(step.node);
-    if (layer.conv_shape() != nullptr)
-      AddTiles(*layer.conv_shape(), kernels, tuning, report);
+    if (step.op == Op::kConv || mode.images_in_lanes)
+      AddTiles(*tiled[next++], kernels, tuning, report);
     else
-      report.bounds = {{"L3", WeightBytes(layer) / kL3Bytes}};
+      report.bounds = {{"L3", WeightBytes(*step.node) / kL3Bytes}};
   }
   return reports;
 }

@@ -10,24 +10,22 @@ namespace {
 
 class Gemv final : public Operation {
  public:
-  Gemv(const KernelTable& kernels, const Step& step, const VectorLayer& layer, Source from,
-       int buffer)
-      : node_(step.node),
-        from_(from),
+  Gemv(const KernelTable& kernels, const Step& step, Source from, int buffer)
+      : from_(from),
         buffer_(buffer),
-        in_features_(layer.matrix.taps),
-        out_features_(layer.matrix.rows),
+        in_features_(step.node->in_channels),
+        out_features_(step.node->out_channels),
         activation_(step.activation),
         line_(step.line) {
-    slices_ = std::make_unique<Slices>(layer, kernels);
-    work_ = CountKept(layer.matrix);
+    const WeightMatrix matrix = MatrixOf(*step.node);
+    slices_ = std::make_unique<Slices>(matrix, BiasOf(*step.node), kernels);
+    work_ = step.node->weight.kept();
     parts_ = slices_->Cut(std::max<int64_t>(work_ / kTaskWork, 1));
     while (GemvKernel kernel = kernels.gemv(slices_->format(), most() + 1))
       kernels_.push_back(kernel);
   }
 
   int64_t work() const override { return work_; }
-  const Node* layer() const override { return node_; }
 
   void Run(const Frame& frame) const noexcept override { RunAll(&frame, 1); }
 
@@ -69,7 +67,6 @@ class Gemv final : public Operation {
     }
   }
 
-  const Node* const node_;
   const Source from_;
   const int buffer_;
   const int64_t in_features_, out_features_;
@@ -83,9 +80,8 @@ class Gemv final : public Operation {
 
 }  // namespace
 
-OperationPtr MakeGemv(const KernelTable& kernels, const Step& step, const VectorLayer& layer,
-                      Source from, int buffer) {
-  return std::make_unique<Gemv>(kernels, step, layer, from, buffer);
+OperationPtr MakeGemv(const KernelTable& kernels, const Step& step, Source from, int buffer) {
+  return std::make_unique<Gemv>(kernels, step, from, buffer);
 }
 
 }  // namespace sparseprune

@@ -22,11 +22,4 @@ OperationPtr MakeInterleave(const KernelTable& kernels, const Layout& plain, Sou
 OperationPtr MakeDeinterleave(const KernelTable& kernels, const Layout& tiled, Source source,
                               const Layout& plain, Target target);
 
-// The same for the map of one image, float by float: where it has less positions than a vector has
-// lanes, square blocks would be mostly empty (20 clocks for each float of a 2 x 2 map).
-bool IsScattered(const Layout& plain, const Layout& tiled);
-OperationPtr MakeScatter(const Layout& plain, Source source, const Layout& tiled, int buffer,
-                         float fill);
-OperationPtr MakeCollect(const Layout& tiled, Source source, const Layout& plain, Target target);
-
 }  // namespace sparseprune

@@ -42,9 +42,7 @@ class Operation {
   }
   // Multiply-adds of one pass, as far as they matter.
   virtual int64_t work() const { return 0; }
-  // The layer it runs; null where it has no weights.
-  virtual const Node* layer() const { return nullptr; }
-  // What its tiles were chosen for; null where it has none.
+  // What its tiles were chosen for; null for all but convolutions.
   virtual const ConvShape* conv_shape() const { return nullptr; }
 };
 using OperationPtr = std::unique_ptr<Operation>;

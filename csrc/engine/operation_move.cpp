@@ -117,13 +117,12 @@ class PlainCopy final : public Operation {
 // against 13 clocks a vector at seven, more than 10 against 7 at four).
 bool MergesPlain(const Layout& plain, const Layout& tiled) {
   return !tiled.LanesAreImages() && !plain.channels_last && 3 * tiled.tile_w < tiled.lanes &&
-         !IsScattered(plain, tiled);
+         plain.height * plain.width >= tiled.lanes;
 }
 
 OperationPtr MakeToPlain(const KernelTable& kernels, const Layout& from, Source source,
                          const Layout& plain, Target target) {
   if (from.flat) return std::make_unique<PlainCopy>(from, source, plain, target);
-  if (IsScattered(plain, from)) return MakeCollect(from, source, plain, target);
   if (MergesPlain(plain, from))
     return std::make_unique<Merge>(kernels, from, source, plain, target, 0.0f);
   return MakeDeinterleave(kernels, from, source, plain, target);
@@ -156,7 +155,6 @@ OperationPtr MakeHalo(const KernelTable& kernels, const Layout& layout, int buff
 OperationPtr MakeCopy(const KernelTable& kernels, const Layout& from, Source source,
                       const Layout& to, int buffer, float fill) {
   if (to.flat) return MakeToPlain(kernels, from, source, PlainOf(from), Target{buffer});
-  if (from.flat && IsScattered(from, to)) return MakeScatter(from, source, to, buffer, fill);
   if (from.flat && !MergesPlain(from, to))
     return MakeInterleave(kernels, from, source, to, buffer, fill);
   if (!to.LanesAreImages())

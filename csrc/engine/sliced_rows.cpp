@@ -42,38 +42,32 @@ double CyclesOf(const SliceFormat& format, const WeightMatrix& matrix, const Ker
 }
 
 // Among equals the first: more rows share what is read of the inputs.
-struct Choice {
-  SliceFormat format;
-  double cycles;
-};
-Choice ChooseFormat(const WeightMatrix& matrix, const KernelTable& kernels) {
+SliceFormat ChooseFormat(const WeightMatrix& matrix, const KernelTable& kernels) {
   constexpr SliceFormat kFormats[] = {{SliceKind::kPanels, 2},  {SliceKind::kPanels, 1},
                                       {SliceKind::kWindows, 4}, {SliceKind::kWindows, 2},
                                       {SliceKind::kWindows, 1}, {SliceKind::kRows, 1}};
-  Choice best{kFormats[0], std::numeric_limits<double>::infinity()};
+  SliceFormat best = kFormats[0];
+  double fewest = std::numeric_limits<double>::infinity();
   for (const SliceFormat& format : kFormats) {
     const double cycles = CyclesOf(format, matrix, kernels);
-    if (cycles < best.cycles) best = {format, cycles};
+    if (cycles >= fewest) continue;
+    best = format;
+    fewest = cycles;
   }
   return best;
 }
 
 }  // namespace
 
-double SliceCycles(const WeightMatrix& matrix, const KernelTable& kernels) {
-  return ChooseFormat(matrix, kernels).cycles;
-}
-
-Slices::Slices(const VectorLayer& layer, const KernelTable& kernels)
-    : format_(ChooseFormat(layer.matrix, kernels).format),
+Slices::Slices(const WeightMatrix& matrix, const std::vector<float>& bias,
+               const KernelTable& kernels)
+    : format_(ChooseFormat(matrix, kernels)),
       lanes_(format_.kind == SliceKind::kRows ? 1 : kernels.lanes) {
-  const WeightMatrix& matrix = layer.matrix;
   if (format_.kind == SliceKind::kWindows)
     AddWindows(matrix, kernels);
   else
     AddPanels(matrix);
-  AddBias(layer.bias);
-  Move(layer.places);
+  AddBias(bias);
 #ifdef SPARSEPRUNE_FLIP_PACKED_WEIGHTS  // a build that answers wrongly: do the checks notice?
   for (size_t i = 0; i < weights_.size() && i < SPARSEPRUNE_FLIP_PACKED_WEIGHTS; ++i)
     weights_[i] = -weights_[i];
@@ -138,13 +132,6 @@ void Slices::AddSlot(const WeightMatrix& matrix, const int32_t* columns) {
 void Slices::AddBias(const std::vector<float>& bias) {
   const int32_t rows = static_cast<int32_t>(bias.size());
   for (int32_t row : rows_) bias_.push_back(row < rows ? bias[row] : 0);
-}
-
-// Packing is over: rows are now where their outputs go.
-void Slices::Move(const std::vector<int32_t>& places) {
-  const int32_t count = static_cast<int32_t>(places.size());
-  for (int32_t& row : rows_)
-    if (row < count) row = places[row];
 }
 
 std::vector<SliceRange> Slices::Cut(int64_t ranges) const {

@@ -16,16 +16,6 @@
 
 namespace sparseprune {
 
-// y = W x + b of one vector.
-struct VectorLayer {
-  WeightMatrix matrix;          // less than 2^31 rows and taps
-  std::vector<float> bias;      // per row
-  std::vector<int32_t> places;  // per row: where its output goes; empty: in order
-};
-
-// Expected cycles for one vector, in the format with the fewest.
-double SliceCycles(const WeightMatrix& matrix, const KernelTable& kernels);
-
 // Consecutive slices, and where their steps start.
 struct SliceRange {
   int64_t first, count, step;
@@ -33,8 +23,8 @@ struct SliceRange {
 
 class Slices {
  public:
-  // In the format with the fewest expected cycles.
-  Slices(const VectorLayer& layer, const KernelTable& kernels);
+  // In the format with the fewest expected cycles. `matrix` has less than 2^31 rows and taps.
+  Slices(const WeightMatrix& matrix, const std::vector<float>& bias, const KernelTable& kernels);
 
   SliceFormat format() const { return format_; }
   // As many ranges as asked for, or as there are slices, of about equal numbers of steps.
@@ -47,7 +37,6 @@ class Slices {
   void AddRow(const WeightMatrix& matrix, int64_t row);
   void AddSlot(const WeightMatrix& matrix, const int32_t* columns);
   void AddBias(const std::vector<float>& bias);
-  void Move(const std::vector<int32_t>& places);
 
   const SliceFormat format_;
   const int lanes_;

@@ -161,29 +161,19 @@ def test_inputs_need_one_batch():
         program(nodes, [0, 1], [2, 3]).run(arrays, [a.copy() for a in arrays])
 
 
-def far_away(stride, image):
-    """The mean of a 1 x 1 convolution with 2^30 rows and columns of padding on every side."""
+@pytest.mark.parametrize("stride", [1, 2**30])
+def test_a_map_beyond_the_address_space_is_refused_before_allocation(stride):
+    """A small output does not help when its padded input is beyond reach."""
     far = (2**30, 2**30)
     weight = np.ones((1, 1, 1, 1), np.float32)
     nodes = [
         _cpu.conv("stem", 0, 1, weight, stride=(stride, stride), pad_begin=far, pad_end=far),
         _cpu.global_average_pool("mean", 1, 2),
     ]
-    output = np.full((1, 1, 1, 1), np.nan, np.float32)
-    program(nodes, outputs=[2]).run([image], [output])
-    return output.item()
-
-
-def test_a_map_beyond_the_address_space_is_refused_before_allocation():
     with pytest.raises(ValueError, match="is too large"):
-        far_away(1, np.zeros((1, 1, 1, 1), np.float32))
-
-
-@pytest.mark.parametrize("side", [1, 40])
-def test_padding_that_is_not_laid_out_may_be_of_any_size(side):
-    image = np.full((1, 1, side, side), 5, np.float32)
-    image[0, 0, 0, 0] = 9  # what one of the nine outputs reads; the others read padding
-    assert far_away(2**30, image) == 1
+        program(nodes, outputs=[2]).run(
+            [np.zeros((1, 1, 1, 1), np.float32)], [np.zeros((1, 1, 1, 1), np.float32)]
+        )
 
 
 UNALIGNED = np.frombuffer(bytes(X.nbytes + 1), np.uint8)[1:].view(np.float32).reshape(X.shape)
@@ -236,8 +226,7 @@ def test_read_only_output():
         (
             lambda: _cpu.activation("a", 0, 1, "tanh"),
             ValueError,
-            "kind must be one of none, relu, relu6, hard_swish, sigmoid, "
-            "hard_sigmoid, silu, got 'tanh'",
+            "kind must be one of none, relu, relu6, hard_swish, sigmoid, got 'tanh'",
         ),
         (
             lambda: _cpu.resize("r", 0, 1, (2, 2), "cubic"),
