@@ -94,9 +94,9 @@ def export(
     else:
         network = _foreign(source, arch, _keywords(arch_options), masks, shapes)
         found = _other(network, out, shapes, options)
-    sizes = found.pop("bytes")
-    result = {"onnx": str(out), "form": form, "bytes": sizes, "parity": found}
-    return Outcome(result, _text(out, form, sizes, found))
+    apart: dict[str, Any] = {key: found.pop(key) for key in ("bytes", "compacted") if key in found}
+    result = {"onnx": str(out), "form": form, **apart, "parity": found}
+    return Outcome(result, _text(result))
 
 
 def _none_of(options: dict[str, Any], source: Path) -> None:
@@ -164,9 +164,10 @@ def _keywords(text: str | None) -> dict[str, Any]:
     return found
 
 
-def _text(out: Path, form: str, sizes: dict[str, int], found: dict[str, Any]) -> str:
+def _text(result: dict[str, Any]) -> str:
+    found, sizes = result["parity"], {key: _size(n) for key, n in result["bytes"].items()}
     lines = [
-        f"{out}: {form}, {_size(sizes['file'])}, dense {_size(sizes['dense'])}",
+        f"{result['onnx']}: {result['form']}, {sizes['file']}, dense {sizes['dense']}",
         f"largest difference {found['max_abs']:.1e}, allowed {found['bound']:.1e}, "
         f"{found['flips']} labels changed ({found['images']} inputs)",
     ]
@@ -175,6 +176,8 @@ def _text(out: Path, form: str, sizes: dict[str, int], found: dict[str, Any]) ->
             f"float16 weights moved the outputs by {rounding['max_abs']:.1e}, "
             f"{rounding['flips']} labels changed"
         )
+    if result.get("compacted") == 0:
+        lines.append("no layer would be smaller stored compact: the file is as the plain form")
     return "\n".join(lines)
 
 

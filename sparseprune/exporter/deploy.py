@@ -45,13 +45,14 @@ class Source:
 def deploy(
     source: Source, path: Path, options: Options, entries: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Write ``source`` to ``path`` as asked; what the parity check found, and ``bytes``.
+    """Write ``source`` to ``path`` as asked; what the parity check found, ``bytes``, ``compacted``.
 
     Raises:
         InputError: it cannot have that form, or the file cannot be written.
         GateError: it would not answer as its source does. Nothing is written then.
     """
     proto = forms.make(source.proto, options, str(path))
+    small = sum(map(is_compact, proto.graph.node))
     with staging(proto, path) as stage:
         tuning.tune(proto, source.probe.single, options.tune, options.provider, stage.loadable)
         candidate = Candidate(stage.loadable(proto), options.provider, str(path))
@@ -61,7 +62,8 @@ def deploy(
         notes = {"source": source.digest, **provenance.tools(), **entries}
         provenance.stamp(proto, {**notes, "export": options.note, "parity": record})
         written = stage.commit(proto)
-    return {**record, "bytes": {"dense": dense_bytes(source.proto), "file": written}}
+    sizes = {"dense": dense_bytes(source.proto), "file": written}
+    return {**record, "bytes": sizes, **({"compacted": small} if options.form == "compact" else {})}
 
 
 def dense_bytes(proto: onnx.ModelProto) -> int:

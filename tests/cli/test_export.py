@@ -37,6 +37,14 @@ def test_float16_values_say_what_they_moved(chain):
     assert found["parity"]["rounding"]["max_abs"] > found["parity"]["max_abs"]
 
 
+def test_a_network_that_was_not_pruned_has_no_compact_form(chain):
+    words = ("export", "parent.onnx", "-o", "whole.onnx", "--form", "compact", "--tune", "none")
+    assert chain(*words).stdout.splitlines()[2].startswith("no layer would be smaller stored")
+    assert chain.json(*words)["compacted"] == 0
+    pruned = chain("export", "wt.onnx", "-o", "small.onnx", *words[4:]).stdout
+    assert "no layer" not in pruned
+
+
 def test_inputs_are_read_from_a_file(chain):
     x = np.random.default_rng(0).normal(size=(20, 1, 28, 28)).astype(np.float32)
     np.save(chain.folder / "x.npy", x)
