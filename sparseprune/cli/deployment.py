@@ -39,7 +39,7 @@ Inputs = Annotated[
     Path | None,
     typer.Option(help="Inputs for the parity check: .npy, or .npz with an array for each."),
 ]
-InputShape = Annotated[
+Shape = Annotated[
     list[str] | None,
     typer.Option(help="With --arch: 3,224,224. Of an open input: 1,3,224,224 or NAME=1,3,8,8."),
 ]
@@ -58,7 +58,7 @@ def export(
     arch_options: ArchOptions = None,
     masks: Masks = None,
     inputs: Inputs = None,
-    input_shape: InputShape = None,
+    shape: Shape = None,
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:
@@ -68,11 +68,11 @@ def export(
 
     sparseprune export any_pruned.onnx -o small.onnx --form compact --values float16
 
-    sparseprune export net.pth --arch my.models:net --input-shape 3,32,32 -o net.onnx
+    sparseprune export net.pth --arch my.models:net --shape 3,32,32 -o net.onnx
     """
     from sparseprune.cli.explanation import parse_shapes
 
-    shapes = parse_shapes(input_shape or [], "--input-shape")
+    shapes = parse_shapes(shape or [])
     options: dict[str, Any] = {
         "example_inputs": _arrays(inputs),
         "form": form,

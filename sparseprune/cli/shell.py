@@ -27,6 +27,10 @@ Debug = Annotated[
     bool, typer.Option("--debug", envvar="SPARSEPRUNE_DEBUG", help="Show tracebacks of errors.")
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
+Shapes = Annotated[
+    list[str] | None,
+    typer.Option(help="Shape of an input the file leaves open: 1,3,224,224 or NAME=1,3,8,8."),
+]
 RecipeFile = Annotated[Path, typer.Argument(help="Recipe (YAML).", metavar="RECIPE")]
 OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
 

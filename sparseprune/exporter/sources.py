@@ -80,12 +80,12 @@ def load(
         raise InputError(
             f"{path}: expected a file that ends in .onnx, in .pt2 (a torch.export program) or in "
             f"{', '.join(CHECKPOINTS)} (checkpoints), got {path.suffix or 'no ending'}; rename it, "
-            "or say with --arch and --input-shape what a torch checkpoint holds"
+            "or say with --arch and --shape what a torch checkpoint holds"
         )
     if arch is None or input_shape is None:
         raise InputError(
             f"{path}: expected the architecture and the shape of an input, because a checkpoint "
-            "holds weights alone; give --arch NAME or package.module:callable, and --input-shape"
+            "holds weights alone; give --arch NAME or package.module:callable, and --shape"
         )
     shape = tuple(input_shape)
     if not shape or not all(isinstance(size, int) and size > 0 for size in shape):

@@ -72,7 +72,7 @@ def test_what_a_compact_file_says_of_its_origin(chain):
         (["--form", "slim"], "no channel can leave"),
         (["--inputs", "gone.npy"], "--inputs: expected a NumPy file of plain arrays"),
         (["--inputs", "pickled.npy"], "--inputs: expected a NumPy file of plain arrays"),
-        (["--input-shape", "many"], "expected --input-shape like 1,3,224,224"),
+        (["--shape", "many"], "expected --shape like 1,3,224,224"),
         (["--min-onnxruntime", "1.2"], "expected an ONNX Runtime from 1.17 on, got 1.2"),
         (["--arch", "resnet20"], "--arch: expected a torch checkpoint to use it for, got wt.onnx"),
         (["--tune", "soon"], "--tune: expected seconds, 'full' or 'none', got 'soon'"),
@@ -111,7 +111,7 @@ def foreign(chain):
 
 def test_a_torch_checkpoint_of_anyone(foreign):
     found = foreign.json(
-        *("export", "net.pth", "-o", "net.onnx", "--arch", "resnet8", "--input-shape", "3,16,16"),
+        *("export", "net.pth", "-o", "net.onnx", "--arch", "resnet8", "--shape", "3,16,16"),
         *("--arch-options", '{"width": 8, "classes": 4}', "--form", "compact", "--tune", "none"),
     )
     assert found["bytes"]["file"] < found["bytes"]["dense"] / 2
