@@ -119,6 +119,13 @@ def test_a_torch_checkpoint_of_anyone(foreign):
     notes = {entry.key: entry.value for entry in proto.metadata_props}
     assert notes["sparseprune.arch"] == "resnet8"
     assert notes["sparseprune.source_file"] == "net.pth"
+    np.savez(foreign.folder / "three.npz", pictures=np.zeros((3, 3, 16, 16), np.float32))
+    found = foreign.json(
+        *("export", "net.pth", "-o", "net.onnx", "--arch", "resnet8", "--shape", "3,16,16"),
+        *("--arch-options", '{"width": 8, "classes": 4}', "--inputs", "three.npz"),
+        *("--tune", "none"),
+    )
+    assert found["parity"]["images"] == 16
     stderr = foreign("export", "net.pth", "-o", "no.onnx", code=2).stderr
     assert "give --arch NAME or package.module:callable" in " ".join(stderr.split())
     stderr = foreign(
