@@ -55,9 +55,10 @@ def __getattr__(name: str) -> Any:
         if name in _HOME:
             return getattr(import_module(_HOME[name]), name)
     except ModuleNotFoundError as error:
+        from sparseprune.errors import how_to_install
+
         raise ImportError(
-            f"sparseprune.{name} needs {error.name}, which is not installed; "
-            "run: pip install 'sparseprune[all]'"
+            f"sparseprune.{name} needs {error.name}, {how_to_install(error.name)}"
         ) from error
     raise AttributeError(f"module 'sparseprune' has no attribute {name!r}")
 

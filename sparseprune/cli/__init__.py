@@ -2,6 +2,8 @@
 
 import sys
 
+from sparseprune.errors import how_to_install
+
 
 def main() -> None:
     """Entry point of the ``sparseprune`` command."""
@@ -10,10 +12,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in {"typer", "rich"}:
             raise
-        sys.exit(
-            f"sparseprune: the command line needs {error.name}, which is not installed; "
-            "run: pip install 'sparseprune[all]'"
-        )
+        sys.exit(f"sparseprune: the command line needs {error.name}, {how_to_install(error.name)}")
     from sparseprune.cli import signals
 
     signals.install()

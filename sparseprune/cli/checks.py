@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from sparseprune.cli.shell import Allow, Debug, Json, Outcome, bar, verb
+from sparseprune.cli.shell import Allow, Debug, Json, Outcome, Shapes, bar, verb
 
 Model = Annotated[Path, typer.Argument(help="ONNX file to check.", metavar="MODEL")]
 
@@ -48,10 +48,6 @@ def evaluate(
 
 Batch = Annotated[
     int | None, typer.Option(min=1, help="Batch, where the file leaves it open [default: 1].")
-]
-Shapes = Annotated[
-    list[str] | None,
-    typer.Option(help="Shape of an input the file leaves open: 1,3,224,224 or NAME=1,3,8,8."),
 ]
 
 

@@ -39,7 +39,7 @@ Inputs = Annotated[
     Path | None,
     typer.Option(help="Inputs for the parity check: .npy, or .npz with an array for each."),
 ]
-InputShape = Annotated[
+Shape = Annotated[
     list[str] | None,
     typer.Option(help="With --arch: 3,224,224. Of an open input: 1,3,224,224 or NAME=1,3,8,8."),
 ]
@@ -58,7 +58,7 @@ def export(
     arch_options: ArchOptions = None,
     masks: Masks = None,
     inputs: Inputs = None,
-    input_shape: InputShape = None,
+    shape: Shape = None,
     allow: Allow = None,
     as_json: Json = False,
     debug: Debug = False,
@@ -69,11 +69,11 @@ def export(
 
     sparseprune export any_pruned.onnx -o small.onnx --form compact --values float16
 
-    sparseprune export net.pth --arch my.models:net --input-shape 3,32,32 -o net.onnx
+    sparseprune export net.pth --arch my.models:net --shape 3,32,32 -o net.onnx
     """
     from sparseprune.cli.explanation import parse_shapes
 
-    shapes = parse_shapes(input_shape or [], "--input-shape")
+    shapes = parse_shapes(shape or [])
     options: dict[str, Any] = {
         "example_inputs": _arrays(inputs),
         "form": form,
@@ -95,9 +95,9 @@ def export(
     else:
         network = _foreign(source, arch, _keywords(arch_options), masks, shapes)
         found = _other(network, out, shapes, options)
-    sizes = found.pop("bytes")
-    result = {"onnx": str(out), "form": form, "bytes": sizes, "parity": found}
-    return Outcome(result, _text(out, form, sizes, found))
+    apart: dict[str, Any] = {key: found.pop(key) for key in ("bytes", "compacted") if key in found}
+    result = {"onnx": str(out), "form": form, **apart, "parity": found}
+    return Outcome(result, _text(result))
 
 
 def _none_of(options: dict[str, Any], source: Path) -> None:
@@ -165,9 +165,10 @@ def _keywords(text: str | None) -> dict[str, Any]:
     return found
 
 
-def _text(out: Path, form: str, sizes: dict[str, int], found: dict[str, Any]) -> str:
+def _text(result: dict[str, Any]) -> str:
+    found, sizes = result["parity"], {key: _size(n) for key, n in result["bytes"].items()}
     lines = [
-        f"{out}: {form}, {_size(sizes['file'])}, dense {_size(sizes['dense'])}",
+        f"{result['onnx']}: {result['form']}, {sizes['file']}, dense {sizes['dense']}",
         f"largest difference {found['max_abs']:.1e}, allowed {found['bound']:.1e}, "
         f"{found['flips']} labels changed ({found['images']} inputs)",
     ]
@@ -176,6 +177,8 @@ def _text(out: Path, form: str, sizes: dict[str, int], found: dict[str, Any]) ->
             f"float16 weights moved the outputs by {rounding['max_abs']:.1e}, "
             f"{rounding['flips']} labels changed"
         )
+    if result.get("compacted") == 0:
+        lines.append("no layer would be smaller stored compact: the file is as the plain form")
     return "\n".join(lines)
 
 

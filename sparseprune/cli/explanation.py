@@ -11,8 +11,8 @@ from sparseprune.errors import InputError
 NAME = 18
 
 
-def parse_shapes(texts: list[str], option: str = "--shape") -> dict[str, list[int]]:
-    """["x=1,3,8,8"] as {"x": [1, 3, 8, 8]}; a shape without a name gets the name ""."""
+def parse_shapes(texts: list[str]) -> dict[str, list[int]]:
+    """What ``--shape`` says: ["x=1,3,8,8"] as {"x": [1, 3, 8, 8]}; one without a name gets ""."""
     shapes = {}
     for text in texts:
         name, _, extents = text.rpartition("=")
@@ -21,9 +21,7 @@ def parse_shapes(texts: list[str], option: str = "--shape") -> dict[str, list[in
         except ValueError:
             shapes[name] = []
         if not shapes[name] or min(shapes[name]) < 1:
-            raise InputError(
-                f"expected {option} like 1,3,224,224 or NAME=1,3,224,224, got {text!r}"
-            )
+            raise InputError(f"expected --shape like 1,3,224,224 or NAME=1,3,224,224, got {text!r}")
     return shapes
 
 

@@ -8,7 +8,8 @@ from sparseprune.cli import names
 from sparseprune.cli.tables import WIDTH, table
 
 LABEL = 12  # the column of the facts' names; a hash fits beside it
-_LONGEST_LABEL = 24
+# A name is whole unless somebody means harm: it is what the reader looks for.
+_LONGEST_NAME = 60
 # The longest a layer's name may be beside eight other columns.
 NAME = 17
 _PATTERNS = ("4x1", "1x4", "2:4")
@@ -30,9 +31,10 @@ def _file(file: dict[str, Any], totals: dict[str, Any]) -> str:
     opsets = ", ".join(f"{names.shown(k)} {v}" for k, v in file["opsets"].items())
     made = f", by {names.ending(file['producer'], 40)}" if file["producer"] else ""
     share = totals["zeros"] / totals["parameters"] if totals["parameters"] else 0
+    beside = f", and {_size(file['beside'])} of weights beside it" if file["beside"] else ""
     count = f"{totals['parameters']:,}".replace(",", " ")
     lines = [
-        _wrapped("file", f"{names.shown(file['path'])}, {_size(file['bytes'])}"),
+        _wrapped("file", f"{names.shown(file['path'])}, {_size(file['bytes'])}{beside}"),
         _wrapped("form", f"{_form(file, share)}, IR {file['ir']}, opset {opsets}{made}"),
         *(_port("input", port) for port in file["inputs"][:_ALL_SHOWN]),
         *(_port("output", port) for port in file["outputs"][:_ALL_SHOWN]),
@@ -56,16 +58,16 @@ def _form(file: dict[str, Any], zeros: float) -> str:
 
 
 def _port(label: str, port: dict[str, Any]) -> str:
-    extents = [names.ending(str(extent), 20) for extent in port["shape"] or []]
+    extents = [names.ending(str(extent), _LONGEST_NAME) for extent in port["shape"] or []]
     shape = f"[{', '.join(extents)}]" if port["shape"] is not None else "of any shape"
-    return _wrapped(label, f"{names.ending(port['name'], 30)}  {port['type']} {shape}")
+    return _wrapped(label, f"{names.ending(port['name'], _LONGEST_NAME)}  {port['type']} {shape}")
 
 
 def _provenance(entries: dict[str, Any]) -> str:
     lines = []
     for key, value in list(entries.items())[:_ALL_SHOWN]:
         words = _tuned(str(value)) if key == "tuning" else _words(value)
-        lines.append(_wrapped(names.ending(key, _LONGEST_LABEL), words, lines=2))
+        lines.append(_wrapped(names.ending(key, _LONGEST_NAME), words, lines=2))
     return "\n".join(["made by sparseprune:", *lines]) if lines else ""
 
 

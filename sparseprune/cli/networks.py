@@ -108,7 +108,7 @@ def slim(
 
     check_writable(out, ".safetensors")
     slimmed = steps.slim_network(checkpoints.load(checkpoint), round_to)
-    steps.require_smaller(slimmed)
+    steps.require_smaller(slimmed, str(checkpoint))
     checkpoints.save(out, slimmed)
     before, after = slimmed.meta["slim"]["params"]
     result = {"checkpoint": str(out), **slimmed.meta["slim"]}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ParamSpec
 
 import typer
 
-from sparseprune.errors import GateError, InputError
+from sparseprune.errors import GateError, InputError, how_to_install
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +31,10 @@ Allow = Annotated[
     typer.Option(help="Your own code the checkpoint's network is built by: package.module:name."),
 ]
 Out = Annotated[Path, typer.Option("--out", "-o", help="File to write.")]
+Shapes = Annotated[
+    list[str] | None,
+    typer.Option(help="Shape of an input the file leaves open: 1,3,224,224 or NAME=1,3,8,8."),
+]
 RecipeFile = Annotated[Path, typer.Argument(help="Recipe (YAML).", metavar="RECIPE")]
 OVERRIDES = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -107,8 +111,7 @@ def _explain(error: BaseException) -> tuple[str, int | None]:
         case KeyboardInterrupt():
             return INTERRUPTION, INTERRUPTED
         case ModuleNotFoundError():
-            remedy = "which is not installed; run: pip install 'sparseprune[all]'"
-            return f"this verb needs {error.name}, {remedy}", BAD_INPUT
+            return f"this verb needs {error.name}, {how_to_install(error.name)}", BAD_INPUT
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
             return f"{where}{error.strerror or error}", BAD_INPUT

@@ -35,7 +35,9 @@ def diagnosis(found: dict[str, Any]) -> str:
     """What ``doctor`` found, one fact a line."""
     machine = {key: _words(value) for key, value in found["machine"].items()}
     versions = {key: value or "not installed" for key, value in found["versions"].items()}
-    provider = {key: _words(value) for key, value in found["provider"].items()}
+    # Nothing to say is said by leaving it out: no reason where the library loads.
+    told = {key: value for key, value in found["provider"].items() if value is not None}
+    provider = {key: _words(value) for key, value in told.items()}
     parts = {"machine": {**machine, "gpu": found["gpu"]}, "versions": versions}
     return "\n\n".join(
         "\n".join([f"[{name}]", *(f"{key:<18}{value}" for key, value in facts.items())])
@@ -51,7 +53,9 @@ def _difference(row: Row) -> str:
 def _words(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(str, value)) or "none"
-    return str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "not known" if value is None else str(value)
 
 
 def table(

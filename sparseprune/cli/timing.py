@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from sparseprune.cli import names
-from sparseprune.cli.shell import INTERRUPTED, INTERRUPTION, Debug, Json, Outcome, bar, verb
+from sparseprune.cli.shell import INTERRUPTED, INTERRUPTION, Debug, Json, Outcome, Shapes, bar, verb
 from sparseprune.errors import InputError
 from sparseprune.records import Row
 
@@ -39,10 +39,7 @@ def bench(
         str | None, typer.Option(help="Batch where the file leaves it open: 1, or 1,8.")
     ] = None,
     rounds: Annotated[int, typer.Option(min=2, help="Interleaved rounds.")] = 30,
-    shape: Annotated[
-        list[str] | None,
-        typer.Option(help="Shape of an input the file leaves open: 1,3,224,224 or NAME=1,3,8,8."),
-    ] = None,
+    shape: Shapes = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Also write the rows here (.jsonl).")
     ] = None,

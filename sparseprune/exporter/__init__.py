@@ -74,8 +74,9 @@ def export(
     Returns:
         ``max_abs``, ``bound``, ``used`` (the largest share of its bound an output used),
         ``images``, ``flips`` and ``provider``; ``bytes`` of the model with whole weights ("dense")
-        and of what was written ("file"); for float16 values also ``rounding``: ``max_abs`` and
-        ``flips`` against the source itself.
+        and of what was written ("file"); of the compact form ``compacted``, the layers that are
+        stored small (with none the file is as the plain form); for float16 values also
+        ``rounding``: ``max_abs`` and ``flips`` against the source itself.
 
     Raises:
         InputError: the path cannot be written, an option is none of its choices, or the model or

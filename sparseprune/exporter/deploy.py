@@ -10,7 +10,8 @@ import numpy.typing as npt
 import onnx
 
 from sparseprune import rewrite
-from sparseprune.exporter import external, forms, parity, provenance, tuning
+from sparseprune.errors import GateError, InputError
+from sparseprune.exporter import external, forms, parity, provenance, randomness, tuning
 from sparseprune.exporter.candidate import Candidate
 from sparseprune.exporter.destination import Staging, staging
 from sparseprune.exporter.options import Options
@@ -26,6 +27,7 @@ class Source:
     """A network to deploy.
 
     Attributes:
+        name: how messages call it: its file, or the one to be written where it has none.
         proto: as ONNX, its weights inside.
         digest: of the file or weights it comes from.
         probe: what to ask it.
@@ -34,6 +36,7 @@ class Source:
         translated: whether ``proto`` is itself a translation that has to be checked.
     """
 
+    name: str
     proto: onnx.ModelProto
     digest: str
     probe: Probe
@@ -45,23 +48,31 @@ class Source:
 def deploy(
     source: Source, path: Path, options: Options, entries: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Write ``source`` to ``path`` as asked; what the parity check found, and ``bytes``.
+    """Write ``source`` to ``path`` as asked; what the parity check found, ``bytes``, ``compacted``.
 
     Raises:
-        InputError: it cannot have that form, or the file cannot be written.
+        InputError: it cannot have that form, draws random numbers, or the file cannot be written.
         GateError: it would not answer as its source does. Nothing is written then.
     """
-    proto = forms.make(source.proto, options, str(path))
+    try:
+        proto = forms.make(source.proto, options, str(path))
+    except InputError as error:
+        raise InputError(f"{source.name}: {error}") from error
+    small = sum(map(is_compact, proto.graph.node))
     with staging(proto, path) as stage:
         tuning.tune(proto, source.probe.single, options.tune, options.provider, stage.loadable)
         candidate = Candidate(stage.loadable(proto), options.provider, str(path))
-        found = _judge(source, candidate, options, stage)
+        try:
+            found = _judge(source, candidate, options, stage)
+        except GateError as error:
+            raise _verdict(source, error) from error
         record = {**found, "provider": candidate.provider}
         del candidate
         notes = {"source": source.digest, **provenance.tools(), **entries}
         provenance.stamp(proto, {**notes, "export": options.note, "parity": record})
         written = stage.commit(proto)
-    return {**record, "bytes": {"dense": dense_bytes(source.proto), "file": written}}
+    sizes = {"dense": dense_bytes(source.proto), "file": written}
+    return {**record, "bytes": sizes, **({"compacted": small} if options.form == "compact" else {})}
 
 
 def dense_bytes(proto: onnx.ModelProto) -> int:
@@ -87,6 +98,18 @@ def _judge(
     twin = _answers(rewrite.rounded(older), stage, runs)
     found = parity.check(twin, got, parity.half_the_digits(twin), images)
     return {**found, "rounding": parity.difference(source.answers, got)}
+
+
+def _verdict(source: Source, error: GateError) -> Exception:
+    """Where the source itself answers otherwise each time, that is what there is to say."""
+    drawing = randomness.drawing(source.proto)
+    if drawing is None:
+        return GateError(f"{source.name}: {error}")
+    return InputError(
+        f"{source.name}: expected a network that gives the same answers to the same inputs, got "
+        f"one that draws random numbers ({drawing}); take such nodes out, or save the network for "
+        "inference"
+    )
 
 
 def _answers(proto: onnx.ModelProto, stage: Staging, runs: Sequence[Any]) -> list[Answers]:

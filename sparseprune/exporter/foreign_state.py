@@ -1,5 +1,8 @@
 """A state dict out of anyone's checkpoint file; nothing in the file is executed."""
 
+import re
+import textwrap
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,7 +54,9 @@ def unpack(path: Path) -> dict[Any, Any]:
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-        document = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is wrong is said below
+            document = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise InputError(
             f"{path}: expected a whole safetensors file, got {first_line(error)}; save it again"
@@ -89,9 +94,15 @@ def _plain(state: Mapping[str, torch.Tensor]) -> State:
 
 
 def _refused(error: Exception) -> str:
-    """The part of torch's long advice that says what it met."""
-    lines = [line.strip() for line in str(error).splitlines() if "GLOBAL" in line]
-    return (lines[0] if lines else first_line(error)).rstrip(".")[:200]
+    """What torch met, without its advice on how to run the code all the same."""
+    text = " ".join(str(error).split())
+    if found := re.search(r"GLOBAL ([\w.]{1,100})", text):
+        return f"it holds an object of the class {found[1]}"
+    if "TorchScript" in text:
+        return "it is a TorchScript archive, which is a program"
+    unpickler = re.search(r"WeightsUnpickler error: (.*)", text)
+    said = textwrap.shorten(unpickler[1] if unpickler else text, 200, placeholder=" ...")
+    return f"torch says {type(error).__name__}: {said.rstrip('.')}"
 
 
 def _first(names: Any) -> str:

@@ -46,6 +46,7 @@ def export(
     shown = enough(pictures)
     logits = TorchRunner(model).predict(shown)
     source = Source(
+        str(path),
         proto,
         checkpoint.digest(model.state_dict()),
         pictures_probe(INPUT, shown),

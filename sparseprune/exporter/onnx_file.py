@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
+from onnx import numpy_helper
 
 from sparseprune.errors import InputError
 from sparseprune.exporter import external, parity, ports
@@ -35,9 +37,12 @@ def export(
     answers = reference.answer(probe.runs)
     if not answers[0]:
         raise InputError(f"{source}: expected a model that gives tensors, got none to compare")
+    if any(np.isnan(a).any() for run in answers for a in run.values() if a.dtype.kind == "f"):
+        raise InputError(f"{source}: {_spoilt(proto, given=example_inputs is not None)}")
     del reference
 
     network = Source(
+        str(source),
         proto,
         sha256(source),
         probe,
@@ -46,6 +51,16 @@ def export(
         translated=False,
     )
     return deploy(network, path, options, entries)
+
+
+def _spoilt(proto: onnx.ModelProto, given: bool) -> str:
+    """Why the source answers NaN, as far as the file tells."""
+    for tensor in proto.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if array.dtype.kind == "f" and (bad := int(np.isnan(array).sum())):
+            return f"tensor {tensor.name!r}: expected numbers, got {bad} NaN; train it again"
+    kind = "the inputs given" if given else "generated inputs"
+    return f"expected answers that are numbers, got NaN for {kind}; give others (--inputs)"
 
 
 def load(source: Path) -> onnx.ModelProto:

@@ -78,7 +78,7 @@ def probe(session: Any, example: object, shapes: Shapes, model: str) -> Probe:
     """
     values = session.get_inputs()
     names = [value.name for value in values]
-    asked = inputs.by_name(shapes, names, "--input-shape")
+    asked = inputs.by_name(shapes, names)
     given = _given(example, names, model)
     ports = [_port(v, given.get(v.name), asked.get(v.name), model) for v in values]
     if len(ports) == 1 and ports[0].given is not None and ports[0].sizes:
@@ -144,7 +144,7 @@ def _port(value: Any, given: Array | None, asked: tuple[int, ...] | None, model:
         return Port(value.name, dtype, (*known[:1], *asked[1:]), None)
     if None in known[1:]:
         raise InputError(
-            f"{text}, some of it open; give example_inputs (--inputs), or the shape (--input-shape "
+            f"{text}, some of it open; give example_inputs (--inputs), or the shape (--shape "
             f"{value.name}=" + ",".join(str(size or "?") for size in known) + ")"
         )
     return Port(value.name, dtype, tuple(known), None)

@@ -36,12 +36,19 @@ class Probe:
 
 
 def as_pictures(example: object) -> Batch:
-    """The example batch as an array.
+    """The example batch as an array; it may be alone in a sequence or a mapping by name.
 
     Raises:
         InputError: it is not one float32 tensor or array [N, ...] of finite values.
     """
-    if isinstance(example, tuple | list) and len(example) == 1:
+    if isinstance(example, Mapping):
+        example = list(example.values())
+    if isinstance(example, tuple | list):
+        if len(example) != 1:
+            raise InputError(
+                "example_inputs: expected one float32 tensor of shape [N, C, H, W], got "
+                f"{len(example)} of them; give the pictures alone"
+            )
         example = example[0]
     if str(getattr(example, "dtype", "")).removeprefix("torch.") != "float32":
         found = getattr(example, "dtype", type(example).__name__)

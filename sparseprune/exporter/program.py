@@ -42,6 +42,7 @@ def export(
     outputs = [port.name for port in proto.graph.output]
     answers = [_answer(program, feeds, outputs) for feeds in probe.runs]
     source = Source(
+        str(path),
         proto,
         checkpoint.digest(program.state_dict),
         probe,

@@ -24,6 +24,8 @@ _LAYERS = (
     *(nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d),
 )
 PROGRAM = ".pt2"
+# What checkpoints are usually called; with an architecture any other ending will do.
+CHECKPOINTS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 _SEED = 0
 
 
@@ -60,7 +62,7 @@ def load(
     """Read what others pruned.
 
     Args:
-        path: a torch.export program (.pt2), or a checkpoint (.pt, .pth, .bin, .safetensors).
+        path: a torch.export program (.pt2), or a checkpoint (``CHECKPOINTS``).
         arch: of a checkpoint: one of ``models.NAMES``, or ``package.module:callable``, the user's
             own code that makes the network.
         options: keyword arguments of the architecture.
@@ -74,10 +76,16 @@ def load(
     path = Path(path)
     if path.suffix == PROGRAM:
         return _program(path)
+    if arch is None and path.suffix not in CHECKPOINTS:
+        raise InputError(
+            f"{path}: expected a file that ends in .onnx, in .pt2 (a torch.export program) or in "
+            f"{', '.join(CHECKPOINTS)} (checkpoints), got {path.suffix or 'no ending'}; rename it, "
+            "or say with --arch and --shape what a torch checkpoint holds"
+        )
     if arch is None or input_shape is None:
         raise InputError(
             f"{path}: expected the architecture and the shape of an input, because a checkpoint "
-            "holds weights alone; give --arch NAME or package.module:callable, and --input-shape"
+            "holds weights alone; give --arch NAME or package.module:callable, and --shape"
         )
     shape = tuple(input_shape)
     if not shape or not all(isinstance(size, int) and size > 0 for size in shape):

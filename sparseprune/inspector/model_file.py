@@ -11,6 +11,7 @@ import onnx
 from sparseprune.errors import InputError
 from sparseprune.inspector import tensors
 from sparseprune.inspector.compact import is_compact
+from sparseprune.rewrite import external
 
 PREFIX = "sparseprune."
 
@@ -19,13 +20,15 @@ def facts(path: Path, proto: onnx.ModelProto) -> dict[str, Any]:
     """How the file was made, and its signature.
 
     Returns:
-        ``path``, ``bytes``, ``form`` (plain, compact or slim), ``ir``, ``opsets`` by domain,
-        ``producer``, and ``inputs`` and ``outputs`` with ``name``, ``type`` and ``shape``.
+        ``path``, ``bytes``, ``beside`` (bytes of weights in other files), ``form`` (plain, compact
+        or slim), ``ir``, ``opsets`` by domain, ``producer``, and ``inputs`` and ``outputs`` with
+        ``name``, ``type`` and ``shape``.
     """
     weights = {tensor.name for tensor in proto.graph.initializer}
     return {
         "path": str(path),
         "bytes": path.stat().st_size,
+        "beside": sum(external.present(tensor, path.parent) for tensor in _stored(proto)),
         "form": _form(proto),
         "ir": proto.ir_version,
         "opsets": {entry.domain or "ai.onnx": entry.version for entry in proto.opset_import},
@@ -72,7 +75,7 @@ def totals(proto: onnx.ModelProto, folder: Path, layers: list[dict[str, Any]]) -
         "zeros": zeros + rest_zeros,
         "layer_weights": weights,
         "layer_zeros": zeros,
-        "weight_bytes": sum(tensors.stored_bytes(tensor) for tensor in _stored(proto)),
+        "weight_bytes": sum(tensors.stored_bytes(tensor, folder) for tensor in _stored(proto)),
         "damaged": damaged,
     }
 
@@ -98,12 +101,22 @@ def _stored(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
 
 def _port(port: onnx.ValueInfoProto) -> dict[str, Any]:
     kind = port.type.tensor_type
-    try:
-        name = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)).name
-    except (KeyError, TypeError):
-        name = port.type.WhichOneof("value") or "unknown"
     shape = [d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in kind.shape.dim]
-    return {"name": port.name, "type": name, "shape": shape if kind.HasField("shape") else None}
+    return {
+        "name": port.name,
+        "type": _type(port.type),
+        "shape": shape if kind.HasField("shape") else None,
+    }
+
+
+def _type(kind: onnx.TypeProto) -> str:
+    """NumPy's name of a tensor's elements; else what it is instead of a tensor."""
+    if kind.tensor_type.elem_type == onnx.TensorProto.STRING:
+        return "string"  # which NumPy calls an object
+    try:
+        return np.dtype(onnx.helper.tensor_dtype_to_np_dtype(kind.tensor_type.elem_type)).name
+    except (KeyError, TypeError):
+        return kind.WhichOneof("value") or "unknown"
 
 
 def _read(text: str) -> Any:

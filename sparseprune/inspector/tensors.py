@@ -51,14 +51,11 @@ def array(tensor: onnx.TensorProto, folder: Path) -> npt.NDArray[np.generic]:
         ) from error
 
 
-def stored_bytes(tensor: onnx.TensorProto) -> int:
-    """Bytes of the tensor's data, in the file or beside it."""
+def stored_bytes(tensor: onnx.TensorProto, folder: Path) -> int:
+    """Bytes of the tensor's data, in the file or beside it in ``folder``."""
     if tensor.data_location != external.EXTERNAL:
         return len(tensor.raw_data) or tensor.ByteSize()
-    try:
-        return external.nbytes(tensor)
-    except (KeyError, ValueError):  # of no known type
-        return 0
+    return external.present(tensor, folder)
 
 
 def kept(tensor: onnx.TensorProto, folder: Path) -> Mask:

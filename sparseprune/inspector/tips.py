@@ -52,7 +52,7 @@ def _slim(proto: onnx.ModelProto, found: dict[str, Any]) -> Iterator[Tip]:
 
 def _compact(found: dict[str, Any]) -> Iterator[Tip]:
     """Kept weights and byte steps, or one bit a weight, against whole float32 weights."""
-    size = found["file"]["bytes"]
+    size = found["file"]["bytes"] + found["file"]["beside"]
     layers = [x for x in found["layers"] if x["op"] in _COMPACT_OPS and "kept" in x]
     distinct = {x["weight"]: x for x in layers}.values()
     saved = sum(

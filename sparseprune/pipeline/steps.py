@@ -151,8 +151,8 @@ def slim_network(source: Checkpoint, round_to: int) -> Checkpoint:
     return Checkpoint(source.model, slimmed.model.state_dict(), meta)
 
 
-def require_smaller(slimmed: Checkpoint) -> None:
-    """Raise unless slimming took something out.
+def require_smaller(slimmed: Checkpoint, name: str) -> None:
+    """Raise unless slimming took something out of the checkpoint called ``name``.
 
     Raises:
         InputError: there was nothing to take out, as in a network pruned by single weights.
@@ -160,8 +160,8 @@ def require_smaller(slimmed: Checkpoint) -> None:
     before, after = slimmed.meta["slim"]["params"]
     if after == before:
         raise InputError(
-            "expected a network with dead channels (pruned by FT), found none to take out; "
-            "export it as it is, its zeros run sparse"
+            f"{name}: expected a network with dead channels (pruned by FT), found none to take "
+            "out; export it as it is, its zeros run sparse"
         )
 
 

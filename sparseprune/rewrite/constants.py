@@ -81,6 +81,15 @@ def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
         yield from attribute.graphs
 
 
+def nodes(proto: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """Those of the graph, of its subgraphs and of the functions."""
+    waiting = [*proto.graph.node, *(node for f in proto.functions for node in f.node)]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(inner for graph in subgraphs(node) for inner in graph.node)
+
+
 def names(graph: onnx.GraphProto) -> set[str]:
     """Every name of a value in a graph and its subgraphs."""
     found = {port.name for port in (*graph.input, *graph.output, *graph.initializer)}

@@ -81,6 +81,15 @@ def content(tensor: onnx.TensorProto, folder: Path) -> bytes:
         raise InputError(f"{place}: cannot read {path}: {error.strerror or error}") from error
 
 
+def present(tensor: onnx.TensorProto, folder: Path) -> int:
+    """How many bytes of its data lie beside the model, whatever it claims; 0 if none may."""
+    location = next((e.value for e in tensor.external_data if e.key == "location"), "")
+    try:
+        return min(nbytes(tensor), _file(folder, location, tensor.name).stat().st_size)
+    except (InputError, KeyError, ValueError, OSError):
+        return 0
+
+
 def nbytes(tensor: onnx.TensorProto) -> int:
     """What a tensor's numbers take in a file.
 

@@ -1,12 +1,10 @@
 """Operator sets and IR versions: what the oldest ONNX Runtime asked for can read."""
 
-from collections.abc import Iterator
-
 import onnx
 import onnx.version_converter
 
 from sparseprune.errors import InputError, first_line
-from sparseprune.rewrite.constants import subgraphs
+from sparseprune.rewrite.constants import nodes
 
 # ONNX Runtime -> the newest operator set and IR version it reads, as its releases were seen to do;
 # those between two rows read what the first of them does, or more.
@@ -91,7 +89,7 @@ def for_runtime(proto: onnx.ModelProto, oldest: tuple[int, int]) -> onnx.ModelPr
     result = onnx.ModelProto()
     result.CopyFrom(proto)
     if opset(result) > highest:
-        changed = sorted({n.op_type for n in _nodes(result) if not _alike(n, result, highest)})
+        changed = sorted({n.op_type for n in nodes(result) if not _alike(n, result, highest)})
         if changed:
             result = _lowered(result, highest, changed, oldest)
         for owner in (result, *result.functions):
@@ -102,15 +100,6 @@ def for_runtime(proto: onnx.ModelProto, oldest: tuple[int, int]) -> onnx.ModelPr
         _forget_newer(result)
         result.ir_version = ir
     return result
-
-
-def _nodes(proto: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
-    """Those of the graph, of its subgraphs and of the functions."""
-    waiting = [*proto.graph.node, *(node for f in proto.functions for node in f.node)]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting.extend(inner for graph in subgraphs(node) for inner in graph.node)
 
 
 def _alike(node: onnx.NodeProto, proto: onnx.ModelProto, version: int) -> bool:
@@ -167,5 +156,5 @@ def _forget_newer(proto: onnx.ModelProto) -> None:
     """Notes on nodes and tensors are unknown before IR version 10; runtimes do not need them."""
     owners = (proto.graph, *proto.graph.initializer, *proto.functions)
     ports = (*proto.graph.input, *proto.graph.output, *proto.graph.value_info)
-    for owner in (*owners, *ports, *_nodes(proto)):
+    for owner in (*owners, *ports, *nodes(proto)):
         del owner.metadata_props[:]

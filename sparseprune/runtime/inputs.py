@@ -49,26 +49,24 @@ def resolve(
     Raises:
         InputError: an extent is open and not given, or what is given does not fit.
     """
-    given = by_name(shapes, [i.name for i in inputs], "--shape")
+    given = by_name(shapes, [i.name for i in inputs])
     if batch is not None and not any(_open_batch(i) for i in inputs):
         _check_fixed(inputs, batch)
     return {i.name: _size(i, batch, given.get(i.name)) for i in inputs}
 
 
-def by_name(
-    shapes: Mapping[str, Sequence[int]], names: Sequence[str], option: str
-) -> dict[str, Shape]:
-    """The shapes a user gave with ``option``, by the name of their input; "" is the only one's.
+def by_name(shapes: Mapping[str, Sequence[int]], names: Sequence[str]) -> dict[str, Shape]:
+    """The shapes a user gave (``--shape``), by the name of their input; "" is the only one's.
 
     Raises:
         InputError: there is no such input, or "" may be any of several.
     """
     if "" in shapes and len(names) != 1:
-        raise InputError(f"expected {option} NAME=..., one for each of {', '.join(names)}")
+        raise InputError(f"expected --shape NAME=..., one for each of {', '.join(names)}")
     given = {name or names[0]: tuple(shape) for name, shape in shapes.items()}
     for name in given:
         if name not in names:
-            raise InputError(f"expected {option} for one of {', '.join(names)}, got {name!r}")
+            raise InputError(f"expected --shape for one of {', '.join(names)}, got {name!r}")
     return given
 
 

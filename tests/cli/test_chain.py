@@ -77,7 +77,7 @@ def test_bench_compares_with_the_baseline(chain):
 
 def test_slim_refuses_what_has_nothing_to_take_out(chain):
     done = chain("slim", "wt.safetensors", "-o", "no.safetensors", code=2)
-    assert "expected a network with dead channels" in done.stderr
+    assert "wt.safetensors: expected a network with dead channels" in done.stderr
     assert not (chain.folder / "no.safetensors").exists()
 
 

@@ -184,6 +184,22 @@ def test_doctor_is_fit_for_a_bug_report():
     }
 
 
+def test_doctor_speaks_to_people(monkeypatch):
+    from sparseprune import onnxruntime
+
+    lines = " ".join(call("doctor").stdout.split())
+    assert "loads yes route provider" in lines
+    assert "None" not in lines
+    reason = "the library is not there"
+    status = {"onnxruntime": None, "library": "x.so", "loads": False, "route": None}
+    monkeypatch.setattr(onnxruntime, "status", lambda: {**status, "reason": reason})
+    assert call("doctor").stdout.split("[onnxruntime provider]\n")[1].splitlines() == [
+        "library           x.so",
+        "loads             no",
+        "reason            the library is not there",
+    ]
+
+
 def test_version():
     import sparseprune
 

@@ -37,6 +37,14 @@ def test_float16_values_say_what_they_moved(chain):
     assert found["parity"]["rounding"]["max_abs"] > found["parity"]["max_abs"]
 
 
+def test_a_network_that_was_not_pruned_has_no_compact_form(chain):
+    words = ("export", "parent.onnx", "-o", "whole.onnx", "--form", "compact", "--tune", "none")
+    assert chain(*words).stdout.splitlines()[2].startswith("no layer would be smaller stored")
+    assert chain.json(*words)["compacted"] == 0
+    pruned = chain("export", "wt.onnx", "-o", "small.onnx", *words[4:]).stdout
+    assert "no layer" not in pruned
+
+
 def test_inputs_are_read_from_a_file(chain):
     x = np.random.default_rng(0).normal(size=(20, 1, 28, 28)).astype(np.float32)
     np.save(chain.folder / "x.npy", x)
@@ -64,7 +72,7 @@ def test_what_a_compact_file_says_of_its_origin(chain):
         (["--form", "slim"], "no channel can leave"),
         (["--inputs", "gone.npy"], "--inputs: expected a NumPy file of plain arrays"),
         (["--inputs", "pickled.npy"], "--inputs: expected a NumPy file of plain arrays"),
-        (["--input-shape", "many"], "expected --input-shape like 1,3,224,224"),
+        (["--shape", "many"], "expected --shape like 1,3,224,224"),
         (["--min-onnxruntime", "1.2"], "expected an ONNX Runtime from 1.17 on, got 1.2"),
         (["--arch", "resnet20"], "--arch: expected a torch checkpoint to use it for, got wt.onnx"),
         (["--tune", "soon"], "--tune: expected seconds, 'full' or 'none', got 'soon'"),
@@ -103,7 +111,7 @@ def foreign(chain):
 
 def test_a_torch_checkpoint_of_anyone(foreign):
     found = foreign.json(
-        *("export", "net.pth", "-o", "net.onnx", "--arch", "resnet8", "--input-shape", "3,16,16"),
+        *("export", "net.pth", "-o", "net.onnx", "--arch", "resnet8", "--shape", "3,16,16"),
         *("--arch-options", '{"width": 8, "classes": 4}', "--form", "compact", "--tune", "none"),
     )
     assert found["bytes"]["file"] < found["bytes"]["dense"] / 2
@@ -111,6 +119,13 @@ def test_a_torch_checkpoint_of_anyone(foreign):
     notes = {entry.key: entry.value for entry in proto.metadata_props}
     assert notes["sparseprune.arch"] == "resnet8"
     assert notes["sparseprune.source_file"] == "net.pth"
+    np.savez(foreign.folder / "three.npz", pictures=np.zeros((3, 3, 16, 16), np.float32))
+    found = foreign.json(
+        *("export", "net.pth", "-o", "net.onnx", "--arch", "resnet8", "--shape", "3,16,16"),
+        *("--arch-options", '{"width": 8, "classes": 4}', "--inputs", "three.npz"),
+        *("--tune", "none"),
+    )
+    assert found["parity"]["images"] == 16
     stderr = foreign("export", "net.pth", "-o", "no.onnx", code=2).stderr
     assert "give --arch NAME or package.module:callable" in " ".join(stderr.split())
     stderr = foreign(

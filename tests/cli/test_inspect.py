@@ -84,10 +84,13 @@ def test_the_overview(save):
 
 
 def test_long_names_of_notes_are_whole(save):
+    long = "how_the_network_was_retrained_after_pruning"
     notes = {"training_versions": '{"numpy": "2.4"}', "k" * 300: "x" * 300, "ratio": "0.9"}
+    notes[long] = "with the same schedule"
     output = call(save(**notes)).stdout
     assert "\ntraining_versions  numpy 2.4\n" in output
     assert "\nratio       0.9\n" in output
+    assert f"\n{long}  with the same schedule\n" in output
     assert widest(output) <= 80
 
 

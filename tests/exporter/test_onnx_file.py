@@ -41,7 +41,7 @@ def test_a_provider_that_answers_otherwise_fails_the_gate(source, tmp_path, monk
         return real(proto.SerializeToString(), provider="cpu", **options)
 
     monkeypatch.setattr(onnxruntime, "session", spoilt)
-    with pytest.raises(GateError, match="parity: logits differ by"):
+    with pytest.raises(GateError, match=r"net\.onnx: parity: logits differ by"):
         exporter.export(source, tmp_path / "copy.onnx")
     assert list(tmp_path.iterdir()) == []
 
@@ -122,3 +122,40 @@ def test_names_have_to_be_text(source, tmp_path):
     path.write_bytes(source.read_bytes().replace(b"head.weight", b"head.w\xff\xfeght"))
     with pytest.raises(InputError, match=r"other\.onnx: expected names in UTF-8, got other bytes"):
         onnx_file.load(path)
+
+
+def spoil(source, path, weight, where):
+    proto = onnx.load(source)
+    tensor = next(t for t in proto.graph.initializer if t.name == weight)
+    array = numpy_helper.to_array(tensor).copy()
+    array.flat[where] = np.nan
+    tensor.CopyFrom(numpy_helper.from_array(array, weight))
+    onnx.save(proto, path)
+
+
+def test_a_source_that_answers_nan_is_named_with_the_weight(source, tmp_path, pictures):
+    spoil(source, tmp_path / "nan.onnx", "head.weight", [0, 4])
+    with pytest.raises(
+        InputError, match=r"nan\.onnx: tensor 'head.weight': expected numbers, got 2 NaN"
+    ):
+        exporter.export(tmp_path / "nan.onnx", tmp_path / "copy.onnx")
+
+
+def test_a_source_that_answers_nan_without_one_in_a_weight(tmp_path):
+    info = onnx.helper.make_tensor_value_info
+    nodes = [
+        onnx.helper.make_node("Sub", ["x", "x"], ["zero"]),
+        onnx.helper.make_node("Div", ["zero", "zero"], ["y"]),
+    ]
+    graph = onnx.helper.make_graph(nodes, "g", [info("x", 1, ["n", 4])], [info("y", 1, ["n", 4])])
+    imports = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=imports, ir_version=8), tmp_path / "n.onnx"
+    )
+    with pytest.raises(InputError, match=r"n\.onnx: .* got NaN for generated inputs; give others"):
+        exporter.export(tmp_path / "n.onnx", tmp_path / "copy.onnx")
+
+
+def test_a_form_it_cannot_have_is_refused_by_name(source, tmp_path):
+    with pytest.raises(InputError, match=r"net\.onnx: no channel can leave in steps of 64"):
+        exporter.export(source, tmp_path / "copy.onnx", form="slim", round_to=64)

@@ -93,7 +93,7 @@ PAIR = {"a": ("float", ["n", 3]), "b": ("int64", ["n"])}
 @pytest.mark.parametrize(
     ("ports", "example", "given", "message"),
     [
-        (PICTURE, None, {}, r"'h', 'w'\], some of it open; .*--input-shape x=\?,3,\?,\?"),
+        (PICTURE, None, {}, r"'h', 'w'\], some of it open; .*--shape x=\?,3,\?,\?"),
         (PICTURE, None, {"x": [1, 4, 8, 8]}, r"got \[1, 4, 8, 8\]; give that shape"),
         (PICTURE, np.ones((2, 3, 8), np.float32), {}, r"got \[2, 3, 8\]; give that shape"),
         (PICTURE, np.ones((2, 3, 8, 8)), {}, "expected one float32 tensor .* got float64"),
@@ -101,8 +101,8 @@ PAIR = {"a": ("float", ["n", 3]), "b": ("int64", ["n"])}
         (PAIR, {"c": np.ones(2)}, {}, "expected inputs named a, b, got c"),
         (PAIR, {"b": np.ones(2, np.int32)}, {}, "expected int64 for input 'b', got int32"),
         ({"x": ("int64", ["n", 3])}, np.ones((0, 3), int), {}, r"got \[0, 3\]; give one sample"),
-        (PAIR, None, {"": [1, 3]}, "expected --input-shape NAME=..., one for each of a, b"),
-        (PAIR, None, {"c": [1, 3]}, "expected --input-shape for one of a, b, got 'c'"),
+        (PAIR, None, {"": [1, 3]}, "expected --shape NAME=..., one for each of a, b"),
+        (PAIR, None, {"c": [1, 3]}, "expected --shape for one of a, b, got 'c'"),
         ({"s": ("string", ["n"])}, None, {}, r"numbers, got 's' of type tensor\(string\)"),
     ],
 )

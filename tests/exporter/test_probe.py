@@ -23,8 +23,16 @@ def test_few_pictures_are_joined_and_many_are_cut():
         (torch.zeros(0, 1, 2, 2), r"N >= 1, got \[0, 1, 2, 2\]"),
         (torch.zeros(3), r"N >= 1, got \[3\]"),
         (torch.full((1, 2), float("inf")), "got NaN or infinity"),
+        ({"a": np.ones(2), "b": np.ones(2)}, "got 2 of them; give the pictures alone"),
+        ((), "got 0 of them"),
     ],
 )
 def test_bad_examples_are_refused(example, message):
     with pytest.raises(InputError, match=message):
         as_pictures(example)
+
+
+@pytest.mark.parametrize("wrap", [lambda p: (p,), lambda p: [p], lambda p: {"any_name": p}])
+def test_pictures_may_be_alone_in_a_container(wrap):
+    pictures = np.ones((3, 1, 2, 2), np.float32)
+    assert as_pictures(wrap(pictures)) is pictures

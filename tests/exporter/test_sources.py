@@ -219,6 +219,37 @@ def test_a_file_that_would_run_code_is_refused(content, tmp_path):
     assert not Harmful.ran
 
 
+@pytest.mark.parametrize(("name", "got"), [("net", "no ending"), ("net.tflite", "got .tflite")])
+def test_an_unknown_ending_names_those_that_are_known(name, got, tmp_path):
+    with pytest.raises(
+        InputError, match=rf"ends in .onnx, in .pt2 .*.safetensors, .pt.* {got}; re"
+    ):
+        sources.load(tmp_path / name)
+    with pytest.raises(InputError, match="because a checkpoint holds weights alone; give --arch"):
+        sources.load(tmp_path / "net.pth")
+    torch.save(make().state_dict(), tmp_path / name)
+    assert sources.load(tmp_path / name, "vgg8", OPTIONS, SHAPE).kind == "module"
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")
+def test_what_is_refused_is_said_in_few_words(tmp_path):
+    path = tmp_path / "model.pt"
+    found = {}
+    for name, write in {
+        "module": lambda: torch.save(make(), path),
+        "program": lambda: torch.jit.save(torch.jit.script(nn.Linear(2, 2)), path),
+        "damaged": lambda: path.write_bytes(b"junk" * 100),
+    }.items():
+        write()
+        with pytest.raises(InputError) as caught:
+            sources.load(path, "vgg8", OPTIONS, SHAPE)
+        found[name] = str(caught.value)
+    assert "but it holds an object of the class sparseprune.models." in found["module"]
+    assert "but it is a TorchScript archive" in found["program"]
+    assert "but torch says " in found["damaged"]
+    assert not any("weights_only" in message or "globals" in message for message in found.values())
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

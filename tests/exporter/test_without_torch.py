@@ -45,4 +45,6 @@ def test_a_checkpoint_says_what_is_missing(tmp_path):
         timeout=100,
     )
     assert done.returncode == 2
-    assert "this verb needs torch, which is not installed; run: pip install" in done.stderr
+    assert (
+        "needs torch, which is not installed; run: pip install 'sparseprune[train]'" in done.stderr
+    )

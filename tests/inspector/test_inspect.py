@@ -199,3 +199,42 @@ def outcome(path):
         return inspect(path)["file"]["path"]
     except InputError as error:
         return str(error)
+
+
+def test_weights_beside_the_file_are_counted_as_far_as_they_are_there(model, tmp_path):
+    weights = {"w": pruned(64, 8, 3, 3), "b": np.ones(64, np.float32)}
+    path = tmp_path / "model.onnx"
+    onnx.save(
+        model([CONV], weights),
+        path,
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=0,
+    )
+    proto = onnx.load(path, load_external_data=False)
+    for tensor in proto.graph.initializer:
+        entries = [entry for entry in tensor.external_data if entry.key != "length"]
+        del tensor.external_data[:]
+        tensor.external_data.extend(entries)
+    onnx.save(proto, path)
+    found = inspect(path)
+    size = 4 * (64 * 8 * 9 + 64)
+    assert found["file"]["bytes"] == path.stat().st_size < size
+    assert found["file"]["beside"] == found["totals"]["weight_bytes"] == size
+    del proto.graph.initializer[0].dims[:]
+    proto.graph.initializer[0].dims.extend([2**62] * 20)
+    onnx.save(proto, path)
+    there = (tmp_path / "weights.bin").stat().st_size
+    assert inspect(path)["file"]["beside"] == there + 4 * 64
+
+
+def test_inputs_of_text_are_strings(tmp_path):
+    text = helper.make_tensor_value_info("x", onnx.TensorProto.STRING, ["n"])
+    again = helper.make_tensor_value_info("y", onnx.TensorProto.STRING, [None])
+    graph = helper.make_graph(
+        [helper.make_node("StringNormalizer", ["x"], ["y"])], "g", [text], [again]
+    )
+    imports = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), tmp_path / "m.onnx")
+    found = inspect(tmp_path / "m.onnx")["file"]
+    assert found["inputs"] == [{"name": "x", "type": "string", "shape": ["n"]}]

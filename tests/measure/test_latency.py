@@ -42,6 +42,7 @@ class Worker:
     clock: Clock
     seconds: float
     drift: float = 1.0
+    stalls: frozenset = frozenset()  # the calls that another process keeps waiting
     name: str = "worker"
     threads: int | None = None
     calls: int = 0
@@ -50,7 +51,8 @@ class Worker:
     def predict(self, batch):
         self.calls += 1
         self.sizes = batch.shape
-        self.clock.now += self.seconds * self.clock.slowness
+        waited = 100 if self.calls in self.stalls else 1
+        self.clock.now += waited * self.seconds * self.clock.slowness
         self.clock.slowness *= self.drift
         return np.zeros((len(batch), 2), np.float32)
 
@@ -88,6 +90,15 @@ def test_a_machine_that_slows_down_does_not_bias_the_speedup(clock):
         assert row["p90_us"] > 1.2 * row["p10_us"]
         assert row["speedup"] == pytest.approx(1, abs=1e-3)
         assert 0 < row["noise"] < 0.01
+
+
+def test_a_call_that_waited_for_another_process_does_not_move_the_speedup(clock):
+    """The first timed call of most samples, which come after 5 calls to warm up: 1 and 10 each."""
+    stalls = frozenset(range(7, 300, 11))
+    runners = {"dense": Worker(clock, 1e-4), "stalled": Worker(clock, 1e-4, stalls=stalls)}
+    rows = latency(runners, "dense", BATCH, Measure(rounds=30), footprint=False)
+    assert rows[1]["calls"] == 300
+    assert rows[1]["speedup"] == pytest.approx(1)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,10 @@ def shape_of(*values):
     return np.array(values, np.int64)
 
 
+def resize(scales, attributes, reason):
+    return "Resize", ["", np.float32(scales)], attributes, MAP, reason
+
+
 # Name: (operator, further inputs, attributes, shape of the first input, reason).
 UNSUPPORTED = {
     "conv 1d": ("Conv", [weight(5, 4, 3)], {}, ("N", 4, 9), "1-D convolution"),
@@ -105,12 +109,8 @@ UNSUPPORTED = {
         ("N", 4, "H", "W"),
         "the size of its input is not known",
     ),
-    "resize by a fraction": (
-        "Resize",
-        ["", np.float32([1, 1, 1.3, 1.3])],
-        {"mode": "linear"},
-        MAP,
-        "scales to a fraction of a position",
+    "resize by a fraction": resize(
+        [1, 1, 1.3, 1.3], {"mode": "linear"}, "scales to a fraction of a position"
     ),
     "resize smaller": (
         "Resize",
@@ -119,26 +119,16 @@ UNSUPPORTED = {
         (2, 4, 9, 11),
         "nearest, not by whole factors",
     ),
-    "resize cubic": ("Resize", ["", np.float32([1, 1, 2, 2])], {"mode": "cubic"}, MAP, "cubic"),
-    "resize channels": (
-        "Resize",
-        ["", np.float32([1, 2, 2, 2])],
-        NEAREST,
-        MAP,
-        "resizes other axes than height and width",
-    ),
-    "resize up": (
-        "Resize",
-        ["", np.float32([1, 1, 2, 2])],
+    "resize cubic": resize([1, 1, 2, 2], {"mode": "cubic"}, "cubic"),
+    "resize channels": resize([1, 2, 2, 2], NEAREST, "resizes other axes than height and width"),
+    "resize up": resize(
+        [1, 1, 2, 2],
         {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "ceil"},
-        MAP,
         "another way of finding the nearest",
     ),
-    "resize linear asymmetric": (
-        "Resize",
-        ["", np.float32([1, 1, 2, 2])],
+    "resize linear asymmetric": resize(
+        [1, 1, 2, 2],
         {"mode": "linear", "coordinate_transformation_mode": "asymmetric"},
-        MAP,
         "another coordinate transformation",
     ),
     "dropout training": (

@@ -17,6 +17,10 @@ def shape_of(*values):
     return np.array(values, np.int64)
 
 
+def pool(operator, **attributes):
+    return operator, [], attributes, MAP
+
+
 NORM = [weight(4), weight(4), weight(4), np.abs(weight(4))]
 
 # Name: (operator, further inputs, attributes, shape of the first input).
@@ -44,39 +48,16 @@ SUPPORTED = {
     "gemm scalar bias": ("Gemm", [weight(6, 5), weight(1)], {}, VECTOR),
     "gemm scaled": ("Gemm", [weight(6, 5), weight(5)], {"alpha": 0.3, "beta": -1.5}, VECTOR),
     "matmul": ("MatMul", [weight(6, 5)], {}, VECTOR),
-    "max pool": (
-        "MaxPool",
-        [],
-        {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 2, 1]},
-        MAP,
-    ),
-    "max pool same": (
-        "MaxPool",
-        [],
-        {"kernel_shape": [3, 2], "strides": [2, 2], "auto_pad": "SAME_LOWER"},
-        MAP,
-    ),
+    "max pool": pool("MaxPool", kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 2, 1]),
+    "max pool same": pool("MaxPool", kernel_shape=[3, 2], strides=[2, 2], auto_pad="SAME_LOWER"),
     "conv groups": ("Conv", [weight(6, 2, 3, 3)], {"group": 2}, MAP),
     "conv depthwise": ("Conv", [weight(8, 1, 3, 3), weight(8)], {"group": 4}, MAP),
     "matmul tokens": ("MatMul", [weight(6, 5)], {}, TOKENS),
-    "average pool": (
-        "AveragePool",
-        [],
-        {"kernel_shape": [3, 2], "strides": [2, 1], "pads": [1, 0, 2, 1]},
-        MAP,
+    "average pool": pool("AveragePool", kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 2, 1]),
+    "average pool padding": pool(
+        "AveragePool", kernel_shape=[3, 3], pads=[1, 1, 1, 1], count_include_pad=1
     ),
-    "average pool padding": (
-        "AveragePool",
-        [],
-        {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1], "count_include_pad": 1},
-        MAP,
-    ),
-    "average pool same": (
-        "AveragePool",
-        [],
-        {"kernel_shape": [2, 2], "auto_pad": "SAME_UPPER"},
-        MAP,
-    ),
+    "average pool same": pool("AveragePool", kernel_shape=[2, 2], auto_pad="SAME_UPPER"),
     "relu": ("Relu", [], {}, MAP),
     "relu tokens": ("Relu", [], {}, TOKENS),
     "clip to relu": ("Clip", [np.float32(0)], {}, MAP),

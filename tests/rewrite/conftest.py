@@ -1,4 +1,4 @@
-"""Graphs that several modules slim."""
+"""Graphs that several modules rewrite."""
 
 from pathlib import Path
 
@@ -8,3 +8,8 @@ import pytest
 @pytest.fixture(scope="session")
 def graphs(load):
     return load(Path(__file__).with_name("slim_graphs.py"))
+
+
+@pytest.fixture(scope="session")
+def nets(load):
+    return load(Path(__file__).with_name("compact_graphs.py"))

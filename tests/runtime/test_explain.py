@@ -45,3 +45,21 @@ def test_only_the_graph_that_runs_is_told(inlined, tmp_path):
     assert rows[0] == {"event": "graph"}
     found = explain(inlined)["nodes"]
     assert [node["op"] for node in found] == ["Exp", "MatMul"]
+
+
+def test_a_tiny_network_waits_for_the_call_itself(tmp_path):
+    weight = np.zeros((4, 4), np.float32)
+    weight[0] = 1
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "g",
+        [info("x", TensorProto.FLOAT, [1, 4])],
+        [info("y", TensorProto.FLOAT, [1, 4])],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    imports = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), tmp_path / "m.onnx")
+    found = explain(tmp_path / "m.onnx")
+    assert found["nodes"][0]["region"] == 0
+    assert 1 < found["estimate"]["theirs"] / found["estimate"]["ours"] < 1.1
