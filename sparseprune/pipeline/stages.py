@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from functools import partial
 
-import numpy as np
 import torch
 
 from sparseprune import environment, evaluate, measure, models, records, report
@@ -189,7 +188,7 @@ def evaluate_shift(folder: RunFolder, recipe: Recipe, index: int, progress: Prog
     }
     rows = evaluate.run(
         [shift],
-        np.asarray(test.labels),
+        test.labels,
         pairs,
         parent=PARENT,
         progress=counted(progress),
