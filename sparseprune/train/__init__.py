@@ -7,6 +7,7 @@ holds the ways to retrain a pruned network, and ``workers`` shares the work unde
 
 from sparseprune.train import restart, workers
 from sparseprune.train.accuracy import accuracy
+from sparseprune.train.holding import Pruning
 from sparseprune.train.loop import Progress, fit
 from sparseprune.train.pictures import Pictures
 from sparseprune.train.robust import pictures
@@ -16,6 +17,7 @@ from sparseprune.train.state import Resume
 __all__ = [
     "Pictures",
     "Progress",
+    "Pruning",
     "Resume",
     "accuracy",
     "fit",
