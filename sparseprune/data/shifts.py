@@ -17,6 +17,7 @@ from sparseprune.data import corruptions, published
 from sparseprune.data.corrupted import variants
 from sparseprune.data.corruptions.textures import OWN_TEXTURES_NOTE, textures
 from sparseprune.data.dataset import Dataset, HasStatistics, Labels, normalise
+from sparseprune.data.masks import Masks
 from sparseprune.data.pictures import Pictures, in_memory, pieces
 from sparseprune.errors import InputError
 
@@ -36,7 +37,7 @@ class Shift:
     severity: int
     make: Callable[[], Iterator[Batch]]
     note: str = ""
-    labels: Labels | None = None
+    labels: Labels | Masks | None = None
     held: bool = True
 
     def batches(self) -> Iterable[Batch]:

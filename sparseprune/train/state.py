@@ -19,6 +19,7 @@ from sparseprune.train import workers
 from sparseprune.train.batches import Order
 from sparseprune.train.descent import Descent
 from sparseprune.train.holding import Holder
+from sparseprune.train.pictures import Targets
 
 _KIND = "training state"
 
@@ -51,14 +52,14 @@ class Running:
 
 
 def identity(
-    model: nn.Module, labels: torch.Tensor, settings: Train, seed: int, masks: Masks, start: int
+    model: nn.Module, targets: Targets, settings: Train, seed: int, masks: Masks, start: int
 ) -> str:
     """Hex SHA-256 of what a training starts from; one state belongs to one of these."""
     parts = [
         settings.model_dump(mode="json"),
         [seed, start],
         checkpoint.digest(model.state_dict()),
-        checkpoint.digest({"labels": labels}),
+        targets.digest(),
         checkpoint.digest(masks),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
