@@ -29,7 +29,18 @@ from sparseprune.models import (
 )
 from sparseprune.models.own import allow
 
-__all__ = ["NAMES", "Stored", "allow", "build", "create", "deployed", "load", "own", "resize"]
+__all__ = [
+    "NAMES",
+    "Stored",
+    "allow",
+    "build",
+    "create",
+    "deployed",
+    "load",
+    "own",
+    "resize",
+    "width",
+]
 
 # Every builder takes (input_shape, classes) and its options as keyword-only integers or booleans.
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
@@ -56,6 +67,9 @@ _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "feed_forward": feed_forward.feed_forward,
 }
 NAMES = tuple(_BUILDERS)
+
+# What channels are counted in, of ours and most likely of the user's own.
+_WIDTHS = ("width", "growth", "hidden")
 
 # Wide enough for every published network; a larger number is a typing error or a hostile file.
 _LARGEST = 1 << 16
@@ -122,6 +136,26 @@ def create(
             raise InputError(f"model {name!r} has no option {option!r}; known: {', '.join(known)}")
         _check_option(f"model {name!r}: option {option!r}", known[option], value)
     return builder(tuple(input_shape), classes, **options)
+
+
+def width(name: str, options: Mapping[str, Any]) -> tuple[str, int]:
+    """The option that scales all channels of an architecture, and what it is.
+
+    Raises:
+        InputError: there is none, or of the user's own network ``options`` do not say what it is.
+    """
+    known = dict(options)
+    if name in _BUILDERS:
+        parameters = inspect.signature(_BUILDERS[name]).parameters.values()
+        defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        known = {**defaults, **options}
+    for option in _WIDTHS:
+        if isinstance(known.get(option), int) and not isinstance(known[option], bool):
+            return option, known[option]
+    raise InputError(
+        f"model {name!r}: expected an option that scales its channels ({', '.join(_WIDTHS)}), got "
+        f"{', '.join(known) or 'none'}; write it into model.options, or leave out what needs it"
+    )
 
 
 def _check_logits(name: str, model: nn.Module, input_shape: tuple[int, ...], classes: int) -> None:

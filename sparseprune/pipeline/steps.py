@@ -18,8 +18,11 @@ from sparseprune.formats import checkpoint as checkpoints
 from sparseprune.formats import mask
 from sparseprune.formats.checkpoint import Checkpoint
 from sparseprune.formats.mask import Masks
+from sparseprune.pipeline.fitting import Extra, fit
+from sparseprune.pipeline.pruning import Aim, Gradual, to_target
+from sparseprune.pipeline.retraining import ALONE, Around, keep_early, retrain
 from sparseprune.pipeline.schedule import Progress
-from sparseprune.recipe import Data, Prune, Recipe, Train, parse
+from sparseprune.recipe import Data, Prune, Recipe, parse
 from sparseprune.records import Row, score
 from sparseprune.runtime import TorchRunner
 
@@ -45,12 +48,19 @@ def silent(fraction: float, text: str) -> None:
     """A progress callback for those who do not look."""
 
 
-def train_network(recipe: Recipe, seed: int, progress: Progress = silent) -> Checkpoint:
-    """Train the recipe's network from scratch on its training pictures."""
+def train_network(
+    recipe: Recipe, seed: int, progress: Progress = silent, around: Around = ALONE
+) -> Checkpoint:
+    """Train the recipe's network from scratch on its training pictures.
+
+    Early weights are written where ``around`` says, if the recipe's retraining will want them.
+    """
     learn, _ = pictures(recipe.data)
     torch.manual_seed(seed)
     model, spec = network(recipe, learn)
-    losses = _fit(model, learn, recipe.train, seed, None, progress)
+    watch = keep_early(model, recipe, len(learn.labels), around)
+    extra = Extra(state=around.state, watch=watch)
+    losses = fit(model, learn, recipe.train, seed, progress, extra)
     counts = asdict(prune.counts(model, torch.zeros(2, *spec["input_shape"])))
     meta = {
         "method": "dense",
@@ -78,9 +88,14 @@ def network(recipe: Recipe, learn: Dataset) -> tuple[torch.nn.Module, dict[str, 
 
 
 def prune_network(
-    source: Checkpoint, recipe: Recipe, settings: Prune, target: float, progress: Progress = silent
+    source: Checkpoint,
+    recipe: Recipe,
+    settings: Prune,
+    target: float,
+    progress: Progress = silent,
+    around: Around = ALONE,
 ) -> tuple[Checkpoint, Masks]:
-    """Prune to ``target`` and retrain.
+    """Prune to ``target`` and retrain, or with a gradual schedule prune while retraining.
 
     Zeros of ``source`` stay zero, so the masks of successive steps only shrink.
     """
@@ -94,12 +109,23 @@ def prune_network(
     dense = _counts(source, "dense")
     seed, method = source.meta["seed"], prune.METHODS[settings.method]
     evidence = held_out(model, source, recipe, settings, seed)
-    cycle = prune.cycle(
-        model, example(source), settings, target, dense, held_out=evidence, seed=seed
-    )
-    cycle.apply(model)
+    aim = Aim(settings, target, dense, example(source), evidence, seed)
+    gradual = settings.schedule == "gradual"
+    if not gradual:
+        to_target(model, aim)
     masks = mask.of_zeros(model)
-    losses = _fit(model, learn, recipe.retrain, seed, masks, progress)
+    losses = retrain(
+        model,
+        learn,
+        recipe,
+        seed,
+        progress,
+        around,
+        masks,
+        functools.partial(Gradual, model, aim) if gradual else None,
+        f"{settings.model_dump_json()} {target}",
+    )
+    masks = mask.of_zeros(model) if gradual else masks
     counts = prune.counts(model, example(source))
     meta = {
         **source.meta,
@@ -110,6 +136,7 @@ def prune_network(
         "counts": asdict(counts),
         "unit": settings.unit,
         "coupling": settings.coupling if method.removes == "filters" else None,
+        "pruning": settings.model_dump(mode="json"),
         "losses": losses,
         "recipe": recipe.model_dump(mode="json"),
         "source": checkpoints.digest(source.state),
@@ -227,25 +254,6 @@ def example(source: Checkpoint) -> torch.Tensor:
     return torch.zeros(2, *source.model["input_shape"])
 
 
-def _fit(
-    model: torch.nn.Module,
-    learn: Dataset,
-    settings: Train,
-    seed: int,
-    masks: Masks | None,
-    progress: Progress,
-) -> list[float]:
-    return train.fit(
-        model,
-        train.pictures(learn, settings, seed),
-        train.targets(learn, settings, seed),
-        settings,
-        seed=seed,
-        masks=masks,
-        progress=lambda step, steps, loss: progress(step / steps, f"loss {loss:.3f}"),
-    )
-
-
 def accuracy(source: Checkpoint) -> float:
     """Fraction of the recipe's test pictures a checkpoint gets right; mean IoU if it segments."""
     _, test = pictures(recipe_of(source).data)
@@ -257,7 +265,7 @@ def accuracy(source: Checkpoint) -> float:
 
 def describe(source: Checkpoint) -> Row:
     """What there is to say of a checkpoint: fields of its ``network`` row."""
-    keys = ("method", "form", "target_ratio", "ratio", "unit", "coupling", "round_to")
+    keys = ("method", "form", "target_ratio", "ratio", "unit", "coupling", "round_to", "cycles")
     found = {key: source.meta.get(key) for key in keys}
     dense, counts = _counts(source, "dense"), _counts(source, "counts")
     slimmed = source.meta.get("slim", {})

@@ -8,6 +8,7 @@ a pruned network, and ``workers`` shares the work under ``torchrun``.
 
 from sparseprune.train import restart, workers
 from sparseprune.train.accuracy import accuracy
+from sparseprune.train.holding import Pruning
 from sparseprune.train.loop import Progress, fit
 from sparseprune.train.pictures import Pictures, Targets
 from sparseprune.train.robust import pictures, targets
@@ -17,6 +18,7 @@ from sparseprune.train.state import Resume
 __all__ = [
     "Pictures",
     "Progress",
+    "Pruning",
     "Resume",
     "Targets",
     "accuracy",

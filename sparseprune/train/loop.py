@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from sparseprune.errors import GateError, InputError
-from sparseprune.formats.mask import Masks, enforcer
+from sparseprune.formats.mask import Masks
 from sparseprune.recipe import Train
 from sparseprune.train import augment, batches, losses, workers
 from sparseprune.train.batchnorm import synchronised
 from sparseprune.train.descent import Descent
+from sparseprune.train.holding import Holder, Pruning
 from sparseprune.train.pictures import Pictures, Targets, gather
 from sparseprune.train.schedules import learning_rate
 from sparseprune.train.state import Keeper, Resume, Running, identity
@@ -33,6 +34,7 @@ def fit(
     parent: nn.Module | None = None,
     resume: Resume | None = None,
     start: int = 0,
+    pruning: Pruning | None = None,
 ) -> list[float]:
     """Train ``model`` in place from its present weights; return the mean loss of each epoch.
 
@@ -56,6 +58,8 @@ def fit(
         parent: to learn from, where ``settings.distill`` is given; put into evaluation mode.
         resume: where the state of the training is kept, and gone on from.
         start: step of the schedule to begin at (from 0), for rewinding.
+        pruning: called before each step with its number and the model, to prune it in place; what
+            it returns takes the place of ``masks``.
 
     Raises:
         InputError: images and labels do not match, the masks do not fit the model, the settings
@@ -63,8 +67,7 @@ def fit(
         GateError: the loss became NaN or infinite.
     """
     pictures, targets = gather(images, labels)
-    enforce = enforcer(model, masks or {})
-    enforce()
+    holder = Holder(model, masks or {}, pruning)
     workers.agree(model)
     spans = batches.spans(len(pictures), settings.batch_size)
     steps = settings.epochs * len(spans)
@@ -72,14 +75,15 @@ def fit(
         raise InputError(f"start: expected a step from 0 to {steps - 1}, got {start}; rewind less")
     with _training(model, parent, seed) as generator:
         order = batches.Order(len(pictures), spans, generator, start)
-        running = Running(model, Descent(model, settings, parent), order, generator, [])
+        running = Running(model, Descent(model, settings, parent), order, generator, holder, [])
         begun = identity(model, targets, settings, seed, masks or {}, start) if resume else ""
         keeper = Keeper(resume, running, begun) if resume else None
         if keeper:
             keeper.restore()
         while order.step < steps:
+            holder.before(order.step)
             running.losses.append(_step(running, pictures, targets, settings, steps))
-            enforce()
+            holder.after()
             _stop_if_diverged(running.losses[-1], order.step, settings)
             if progress:
                 progress(order.step, steps, running.losses[-1])
