@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from sparseprune import data, environment, evaluate, exporter, models, prune, train
+from sparseprune import data, environment, evaluate, exporter, models, prune
 from sparseprune.convert import slim as slimming
 from sparseprune.data import Dataset, shifts
 from sparseprune.errors import InputError
