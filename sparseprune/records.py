@@ -94,8 +94,10 @@ def read_run(run: Path) -> list[Row]:
 
 
 def score(row: Row) -> Fraction:
-    """What an ``evaluation`` row says of a network, exactly: mean IoU where it segments, else the
-    share of pictures it gets right."""
+    """How good a network is by an ``evaluation`` row, exactly, 0 to 1.
+
+    Mean IoU where it segments, else the share of pictures it gets right.
+    """
     if "mean_iou" in row:
         return Fraction(row["mean_iou"])
     return Fraction(row["correct"], row["total"])

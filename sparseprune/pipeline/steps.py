@@ -1,6 +1,7 @@
 """One step each: values in, new values out. The verbs and the stages of a run both call these."""
 
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import Any
 
 import torch
 
-from sparseprune import data, environment, exporter, models, prune, train
+from sparseprune import data, environment, evaluate, exporter, models, prune, train
 from sparseprune.convert import slim as slimming
-from sparseprune.data import Dataset
+from sparseprune.data import Dataset, shifts
 from sparseprune.errors import InputError
+from sparseprune.evaluate import Pair
 from sparseprune.formats import checkpoint as checkpoints
 from sparseprune.formats import mask
 from sparseprune.formats.checkpoint import Checkpoint
@@ -21,7 +23,8 @@ from sparseprune.pipeline.pruning import Aim, Gradual, held_out, to_target
 from sparseprune.pipeline.retraining import ALONE, Around, keep_early, retrain
 from sparseprune.pipeline.schedule import Progress
 from sparseprune.recipe import Data, Prune, Recipe, parse
-from sparseprune.records import Row
+from sparseprune.records import Row, score
+from sparseprune.runtime import TorchRunner
 
 __all__ = [
     "Around",
@@ -209,7 +212,9 @@ def export_network(
     model = models.load(source)
     if example_inputs is None:
         _, test = pictures(recipe_of(source).data)
-        example_inputs = data.normalise(test.images[:_PARITY_IMAGES], test)
+        pixels = math.prod(test.images.shape[1:3])
+        count = max(2, min(_PARITY_IMAGES, _PARITY_PIXELS // pixels))
+        example_inputs = data.normalise(test.images[:count], test)
     return exporter.export(
         model,
         path,
@@ -223,6 +228,8 @@ def export_network(
 
 # Enough pictures for the parity check to meet every class several times; 0.1 s on one core.
 _PARITY_IMAGES = 128
+# Of larger pictures than 128 x 128 fewer: a gigabyte of them would show nothing more.
+_PARITY_PIXELS = 1 << 21
 _PROVENANCE = (
     *("method", "form", "target_ratio", "ratio", "unit", "coupling", "round_to", "seed"),
     *("data", "recipe"),
@@ -244,10 +251,12 @@ def example(source: Checkpoint) -> torch.Tensor:
 
 
 def accuracy(source: Checkpoint) -> float:
-    """Fraction of the recipe's test pictures a checkpoint gets right."""
+    """Fraction of the recipe's test pictures a checkpoint gets right; mean IoU if it segments."""
     _, test = pictures(recipe_of(source).data)
-    inputs = torch.from_numpy(data.normalise(test.images, test))
-    return train.accuracy(models.load(source), inputs, torch.from_numpy(test.labels))
+    runner = TorchRunner(models.load(source), name="checkpoint")
+    clean = shifts.Shift("clean", 0, lambda: shifts.normalised(test.images, test), held=False)
+    (row,) = evaluate.run([clean], test.labels, {"checkpoint": Pair(runner)})
+    return float(score(row))
 
 
 def describe(source: Checkpoint) -> Row:
