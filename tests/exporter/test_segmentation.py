@@ -54,8 +54,9 @@ def test_the_file_gives_the_main_logits_of_each_pixel(tmp_path, kind):
     sp.export(model, tmp_path / "net.onnx", example_inputs=PICTURES)
     found = OnnxRunner(tmp_path / "net.onnx").predict(PICTURES)
     assert found.shape == (5, 4, 24, 20)
-    np.testing.assert_allclose(found, expected.numpy(), rtol=0, atol=1e-5)
-    np.testing.assert_array_equal(TorchRunner(model).predict(PICTURES), expected.numpy())
+    # Two sums of 27 and 8 products below 5, in another order: 40 roundings of 6e-8 at most.
+    for answer in (found, TorchRunner(model).predict(PICTURES)):
+        np.testing.assert_allclose(answer, expected.numpy(), rtol=0, atol=40 * 5 * 2**-24)
     assert len(onnx.load(tmp_path / "net.onnx").graph.output) == 1
     # The model itself keeps its head.
     assert (model.aux_classifier is not None) == kind["aux"]
