@@ -25,9 +25,8 @@ def net(width):
         conv = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
         return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
 
-    return nn.Sequential(
-        layer(3, width, 2), layer(width, width), nn.Conv2d(width, 21, 1), nn.Upsample(scale_factor=2)
-    )
+    last = nn.Conv2d(width, 21, 1), nn.Upsample(scale_factor=2)
+    return nn.Sequential(layer(3, width, 2), layer(width, width), *last)
 """
 RECIPE = """
 name: large
