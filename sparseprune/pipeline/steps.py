@@ -155,6 +155,7 @@ def prune_network(
         "counts": asdict(counts),
         "unit": settings.unit,
         "coupling": settings.coupling if method.removes == "filters" else None,
+        "cycles": source.meta.get("cycles", 0) + 1,
         "pruning": settings.model_dump(mode="json"),
         "losses": losses,
         "recipe": recipe.model_dump(mode="json"),

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 
@@ -155,16 +156,22 @@ def test_two_workers_make_what_one_makes(tiny):
 
 
 def torchrun(shell, *words):
-    """What the verb says as JSON, once, run by two processes."""
-    run = ["torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
-    done = subprocess.run(
-        [sys.executable, "-m", *run, "-m", "sparseprune", *map(str, words), "--json"],
-        cwd=shell.folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    """What the verb says as JSON, once, run by two processes with the environment of torchrun."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    pair = [
+        subprocess.Popen(
+            [sys.executable, "-m", "sparseprune", *map(str, words), "--json"],
+            cwd=shell.folder,
+            env={**os.environ, **group, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    first, second = (process.communicate(timeout=200)[0] for process in pair)
+    assert [process.returncode for process in pair] == [0, 0]
+    assert second == ""
+    return json.loads(first)
