@@ -39,9 +39,9 @@ def train(
         first = workers.rank() == 0
     if not first:
         return NOTHING
-    accuracy = saved(out, trained)
-    result = {"checkpoint": str(out), "accuracy": accuracy, **steps.describe(trained)}
-    return Outcome(result, f"{out}: {accuracy:.2%} of the test pictures")
+    good, words = saved(out, trained)
+    result = {"checkpoint": str(out), **good, **steps.describe(trained)}
+    return Outcome(result, f"{out}: {words}")
 
 
 @verb

@@ -139,7 +139,7 @@ def _prune(files: _Files, entry: dict[str, Any], changes: dict[str, Any]) -> Out
         return NOTHING
     if masks is not None:
         mask.save(masks, kept)
-    accuracy = saved(out, pruned)
-    result = {"checkpoint": str(out), "accuracy": accuracy, **steps.describe(pruned)}
+    good, words = saved(out, pruned)
+    result = {"checkpoint": str(out), **good, **steps.describe(pruned)}
     share = f"{pruned.meta['ratio']:.1%} of all parameters removed"
-    return Outcome(result, f"{out}: {share}, {accuracy:.2%} of the test pictures")
+    return Outcome(result, f"{out}: {share}, {words}")

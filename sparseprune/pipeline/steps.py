@@ -28,7 +28,6 @@ from sparseprune.runtime import TorchRunner
 
 __all__ = [
     "Around",
-    "accuracy",
     "describe",
     "example",
     "export_network",
@@ -37,6 +36,7 @@ __all__ = [
     "network",
     "pictures",
     "prune_network",
+    "quality",
     "recipe_of",
     "require_smaller",
     "silent",
@@ -251,13 +251,16 @@ def example(source: Checkpoint) -> torch.Tensor:
     return torch.zeros(2, *source.model["input_shape"])
 
 
-def accuracy(source: Checkpoint) -> float:
-    """Fraction of the recipe's test pictures a checkpoint gets right; mean IoU if it segments."""
+def quality(source: Checkpoint) -> tuple[str, float]:
+    """``accuracy``, the fraction of the recipe's test pictures a checkpoint gets right.
+
+    Or, if it segments, ``mean_iou`` over them.
+    """
     _, test = pictures(recipe_of(source).data)
     runner = TorchRunner(models.load(source), name="checkpoint")
     clean = shifts.Shift("clean", 0, lambda: shifts.normalised(test.images, test), held=False)
     (row,) = evaluate.run([clean], test.labels, {"checkpoint": Pair(runner)})
-    return float(score(row))
+    return "mean_iou" if "mean_iou" in row else "accuracy", float(score(row))
 
 
 def describe(source: Checkpoint) -> Row:

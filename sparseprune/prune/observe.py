@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -97,9 +97,7 @@ class Evidence:
         labels = self._labels()
         for start in range(0, len(self.inputs), _BATCH):
             chosen = slice(start, start + _BATCH)
-            logits = self.network(self.inputs[chosen].clone())
-            _check_classes(logits, labels[chosen])
-            loss = functional.cross_entropy(logits, labels[chosen], ignore_index=_ignored(labels))
+            loss = _loss(self.network(self.inputs[chosen].clone()), labels[chosen])
             yield dict(zip(weights, torch.autograd.grad(loss, list(weights.values())), strict=True))
 
     def _labels(self) -> torch.Tensor:
@@ -127,6 +125,19 @@ def in_parallel(run: Callable[[int], None], count: int, device: torch.device) ->
     finally:
         # The libraries behind torch have settings that are not the thread's alone.
         torch.set_num_threads(whole)
+
+
+def _loss(answers: object, labels: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy; an auxiliary head counts half, as it does in training (section 3.2)."""
+    heads = {"out": answers} if not isinstance(answers, Mapping) else answers
+    main, auxiliary = heads.get("out"), heads.get("aux")
+    ignored = _ignored(labels)
+    _check_classes(main, labels)
+    assert isinstance(main, torch.Tensor)
+    loss = functional.cross_entropy(main, labels, ignore_index=ignored)
+    if isinstance(auxiliary, torch.Tensor):
+        loss = loss + 0.5 * functional.cross_entropy(auxiliary, labels, ignore_index=ignored)
+    return loss
 
 
 def _check_classes(logits: object, labels: torch.Tensor) -> None:

@@ -7,7 +7,7 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any, Literal
 
-from sparseprune.records import Row, select
+from sparseprune.records import Row, score, select
 from sparseprune.report import words
 
 CLEAN, NOISE = "clean", "noise"
@@ -160,9 +160,21 @@ class Facts:
         return self._evaluations.get((network.id, distribution)) if network else None
 
     def accuracy(self, network: Network | None, distribution: str) -> float | None:
-        """Top-1 accuracy, 0 to 1."""
+        """Top-1 accuracy, 0 to 1; of a network that segments its mean IoU."""
         row = self.evaluation(network, distribution) or {}
+        if "mean_iou" in row:
+            return words.number(row["mean_iou"])
         return fraction(row.get("correct"), row.get("total"))
+
+    @cached_property
+    def quality(self) -> str:
+        """What ``accuracy`` is called: networks that segment have another."""
+        return "mean IoU" if self.segments else "accuracy"
+
+    @cached_property
+    def segments(self) -> bool:
+        """Whether the networks give each pixel a class, so that counts are of pixels."""
+        return any("mean_iou" in row for row in self._evaluations.values())
 
     def mean(self, network: Network | None, distributions: list[str]) -> float | None:
         """Mean accuracy over distributions, None if one is missing."""
@@ -185,8 +197,8 @@ class Facts:
     def holds(self, network: Network, distribution: str) -> bool | None:
         """Whether accuracy is commensurate: at most ``delta`` below the parent's (paper 1.5).
 
-        Counted in whole pictures with ``delta`` as the decimal that was written, so that the
-        boundary is the one that ``evaluate`` uses.
+        Exact, with ``delta`` as the decimal that was written, so that the boundary is the one that
+        ``evaluate`` uses.
         """
         mine, parents = (
             self.evaluation(network, distribution),
@@ -196,8 +208,7 @@ class Facts:
             return None
         if mine["total"] != parents["total"]:
             return None
-        lost = Fraction(parents["correct"]) - Fraction(mine["correct"])
-        return lost <= Fraction(repr(self.delta)) * Fraction(mine["total"])
+        return score(parents) - score(mine) <= Fraction(repr(self.delta))
 
     @cached_property
     def latencies(self) -> dict[str, Row]:

@@ -78,12 +78,23 @@ def _accuracy(facts: Facts) -> Section:
         id,
         title,
         leads.accuracy(facts),
-        reading(id, margin=answer.margin(facts)),
+        reading(id, margin=answer.margin(facts)) + _segments(facts),
         pictures,
         tables=tables,
         # Name, parent and four ratios fit half the page.
         tables_abreast=all(len(t.columns) <= 6 for t in tables),
         folds=[f for f in [excess_error.fold(facts)] if f],
+    )
+
+
+def _segments(facts: Facts) -> str:
+    """What the words of the page mean where pixels are classified; nothing elsewhere."""
+    if not facts.segments:
+        return ""
+    return (
+        " These networks segment: accuracy on this page is the mean over classes of intersection "
+        "over union, of all pixels of the set together. Predictions and labels are counted in "
+        "pixels; the interval of a hidden loss takes pictures, not pixels, as independent."
     )
 
 
@@ -189,7 +200,7 @@ def _grain(facts: Facts) -> str:
     """How coarse the margin is, in pictures: what the reader should know before trusting it."""
     row = facts.evaluation(facts.parent, CLEAN) or {}
     total = words.number(row.get("total"))
-    if not total:
+    if not total or facts.segments:
         return ""
     pictures = words.plural(int(Fraction(repr(facts.delta)) * int(total)), "picture")
     return (

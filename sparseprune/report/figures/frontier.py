@@ -54,7 +54,7 @@ def pictures(facts: Facts) -> list[Picture]:
 def _draw(axes: Axes, tips: Tips, facts: Facts, found: list[Point], title: str) -> None:
     axis.microseconds(axes, 1.22 * max(p[0] for p in found))
     axes.set_ylim(*axis.limits([100 * p[1] for p in found], pad=0.12))
-    axes.set_ylabel("accuracy (%)")
+    axes.set_ylabel(f"{facts.quality} (%)")
     axis.plain(axes)
     best = frontier(found)
     xs = [p[0] for p in best] + [axes.get_xlim()[1]]
