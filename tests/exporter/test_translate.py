@@ -53,8 +53,6 @@ def test_a_batch_size_written_into_the_model_is_refused(model):
         translate(model, EXAMPLE)
 
 
-def test_what_is_no_classifier_is_refused():
-    with pytest.raises(
-        InputError, match=r"returns logits of shape \[N, classes\], got \[2, 4, 4, 4"
-    ):
-        translate(nn.Conv2d(2, 4, 3), EXAMPLE)
+def test_what_neither_classifies_nor_segments_is_refused():
+    with pytest.raises(InputError, match=r"or \[N, classes, H, W\]\), got \[2, 4, 16\]"):
+        translate(nn.Sequential(nn.Conv2d(2, 4, 3), nn.Flatten(2)), EXAMPLE)
