@@ -23,6 +23,7 @@ from sparseprune.recipe import Recipe
 from sparseprune.records import Row
 from sparseprune.runtime import OnnxRunner
 from sparseprune.runtime import load as load_runner
+from sparseprune.train import corruptions_of
 
 
 def tasks(folder: RunFolder, recipe: Recipe) -> list[Task]:
@@ -203,10 +204,18 @@ def judge(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
     rows = records.read_run(folder.root)
     settings = recipe.evaluate
     ids = dict.fromkeys(row["id"] for row in records.select(rows, "hidden_loss"))
+    trained_on = {
+        *corruptions_of(recipe.train),
+        *corruptions_of(recipe.retrain),
+    }
+    potentials = potential.potentials(rows, settings.delta)
+    excess = evaluate.excess_error.rows(rows, trained_on)
     found = [
-        *potential.potentials(rows, settings.delta),
+        *potentials,
+        *evaluate.overall.rows(potentials, trained_on),
         *potential.recommend(rows, settings.delta, recipe.report.must_hold),
-        *evaluate.excess_error.rows(rows),
+        *excess,
+        *evaluate.excess_error.slopes(excess),
         *(evaluate.verdict(records.select(rows, "hidden_loss", id=id)) for id in ids),
     ]
     records.write(folder.records("judgement"), found)

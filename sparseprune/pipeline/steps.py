@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,9 @@ def held_out(
 ) -> prune.HeldOut | None:
     """The sensitivity set of a data-informed method: random held-out pictures (section 2.3).
 
+    Where retraining corrupts its pictures, these are corrupted in the same way; they are neither
+    cropped nor mirrored.
+
     Raises:
         InputError: the recipe holds no pictures out.
     """
@@ -133,8 +136,9 @@ def held_out(
     count = prune.sensitivity_size(model, example(source), len(pool.images))
     order = torch.randperm(len(pool.images), generator=torch.Generator().manual_seed(seed))
     chosen = order[:count].sort().values.numpy()
-    inputs = torch.from_numpy(data.normalise(pool.images[chosen], pool))
-    return inputs, torch.from_numpy(pool.labels[chosen])
+    part = replace(pool, images=pool.images[chosen], labels=pool.labels[chosen])
+    inputs = train.pictures(part, recipe.retrain, seed).batch(0, torch.arange(count))
+    return inputs, torch.from_numpy(part.labels)
 
 
 def slim_network(source: Checkpoint, round_to: int) -> Checkpoint:

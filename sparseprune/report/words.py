@@ -12,7 +12,28 @@ _NAMES = {
     "noise": "Uniform noise",
     "jpeg_compression": "JPEG compression",
 }
-_METHODS = {"WT": "WT, single weights", "FT": "FT, whole filters"}
+_METHODS = {
+    "WT": "single weights",
+    "SiPP": "single weights",
+    "SiPPRand": "single weights, drawn",
+    "SiPPHybrid": "single weights, kept or drawn",
+    "SNIP": "single weights",
+    "Taylor": "single weights",
+    "LAMP": "single weights",
+    "Random": "single weights at random",
+    "FT": "whole filters",
+    "SoftFilter": "whole filters",
+    "RandomFilter": "whole filters at random",
+    "TaylorFilter": "whole filters",
+    "ThiNet": "whole channels",
+    "PFP": "whole channels",
+    "PFPRand": "whole channels, drawn",
+    "PFPTop": "whole channels, kept or drawn",
+}
+_CONTROLS = {
+    "extended": "Dense, trained as long",
+    "small": "Small dense",
+}
 
 
 def number(value: Any) -> float | None:
@@ -118,8 +139,10 @@ def inline(name: str) -> str:
 
 
 def method(name: str) -> str:
-    """A method with what it removes."""
-    return _METHODS.get(name, name)
+    """A method with what it removes; a control with what it is."""
+    if name in _METHODS:
+        return f"{name}, {_METHODS[name]}"
+    return _CONTROLS.get(name, name)
 
 
 def brief(text: str, limit: int) -> str:

@@ -9,7 +9,7 @@ from sparseprune.train import restart, workers
 from sparseprune.train.accuracy import accuracy
 from sparseprune.train.loop import Progress, fit
 from sparseprune.train.pictures import Pictures
-from sparseprune.train.robust import pictures
+from sparseprune.train.robust import corruptions_of, pictures
 from sparseprune.train.schedules import learning_rate
 from sparseprune.train.state import Resume
 
@@ -18,6 +18,7 @@ __all__ = [
     "Progress",
     "Resume",
     "accuracy",
+    "corruptions_of",
     "fit",
     "learning_rate",
     "pictures",
