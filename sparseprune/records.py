@@ -6,16 +6,20 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
 ``run``         name, digest (of the recipe), recipe, seed, machine, versions, notes {distribution:
                 what a reader must know of it}, data {name, digest, train, test, classes}
 ``training``    id, losses (mean of each epoch), seconds
-``network``     id, role (parent, separate, pruned), method, target_ratio, ratio (of all
+``network``     id, role (parent, separate, pruned, control), method, target_ratio, ratio (of all
                 parameters, achieved), unit, params, nonzero, flops_ratio, form (dense, sparse,
                 slim), coupling, rule (how tied channels left), round_to, channels, onnx (path in
                 the run folder), onnx_bytes, provider, claimed {nodes, of}, parity {max_abs,
-                bound, images}, seed
+                bound, images}, seed, cycles (retrainings; of a control, of those it is compared
+                with; null of the parent)
 ``evaluation``  id, runner (accelerated, twin), distribution, severity, correct, total,
                 agreement (number of labels equal to the parent's), softmax_distance (mean l2 to
-                the parent's); the last two null where there is no parent
+                the parent's); the last two null where there is no parent. Of networks that
+                segment correct, total and agreement count pixels, and mean_iou is there too:
+                of all pixels of the set
 ``hidden_loss`` id, distribution, total, flipped, unexplained (flips that rounding cannot explain),
-                lost, gained, difference, low, high, max_abs
+                lost, gained, difference, low, high, max_abs; of networks that segment in pixels,
+                with pictures and error (standard error of the difference, over pictures)
 ``verdict``     id, total, flipped, unexplained, difference, low, high, passed, sentence
 ``potential``   method, runner, distribution, potential, censored (hit the end of the grid)
 ``overall_potential`` method, runner, set (train, test: of distributions), distributions, mean,
@@ -25,6 +29,9 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
 ``excess_error`` id, method, ratio, runner, value (difference in excess error, paper 1.7)
 ``excess_slope`` method, runner, value (of that difference by ratio, line through the origin),
                 networks
+``noise``       id, width, total, agreement, agreement_std, softmax_distance, softmax_distance_std,
+                correct (of each draw); ``noise_potential`` width, potential, deviation: what
+                ``evaluate.noise`` gives, in no run
 ``latency``     id, baseline, provider, threads, batch, calls, median_us, p10_us, p90_us, p99_us
                 (null below a hundred calls), speedup, speedup_low, speedup_high, noise,
                 file_bytes, load_ms, memory_bytes; of ``sparseprune bench`` also group (its table),
@@ -37,6 +44,7 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
 
 import json
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +99,16 @@ def read_run(run: Path) -> list[Row]:
             "give the folder that 'sparseprune run' printed"
         )
     return [row for file in files for row in read(file)]
+
+
+def score(row: Row) -> Fraction:
+    """How good a network is by an ``evaluation`` row, exactly, 0 to 1.
+
+    Mean IoU where it segments, else the share of pictures it gets right.
+    """
+    if "mean_iou" in row:
+        return Fraction(row["mean_iou"])
+    return Fraction(row["correct"], row["total"])
 
 
 def select(rows: Iterable[Row], kind: str, **fields: Any) -> list[Row]:

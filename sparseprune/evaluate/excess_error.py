@@ -7,17 +7,17 @@ from statistics import fmean
 
 from sparseprune.errors import InputError
 from sparseprune.evaluate.sets import CLEAN, split
-from sparseprune.records import Row, select
+from sparseprune.records import Row, score, select
 
 
 def rows(run: Sequence[Row], trained_on: Collection[str] = ()) -> list[Row]:
     """``excess_error`` rows, one per pruned network and runner.
 
     value = [l(pruned, D') - l(pruned, D)] - [l(parent, D') - l(parent, D)], where l is the top-1
-    error, D the unweighted mean over the distributions the networks were trained for (the clean
-    test pictures; after robust training also the corruptions it showed) and D' the unweighted mean
-    over all other shifts (``sets.split``, paper 1.7). 0 means that pruning costs the same
-    everywhere. No rows where no shift was evaluated.
+    error (1 - mean IoU where networks segment), D the unweighted mean over the distributions the
+    networks were trained for (the clean test pictures; after robust training also the corruptions
+    it showed) and D' the unweighted mean over all other shifts (``sets.split``, paper 1.7). 0 means
+    that pruning costs the same everywhere. No rows where no shift was evaluated.
 
     Args:
         run: the ``network`` and ``evaluation`` rows of a run.
@@ -57,7 +57,7 @@ def excess(evaluations: Sequence[Row], trained_on: Collection[str] = ()) -> floa
     Raises:
         InputError: ``evaluations`` hold no clean or no shifted evaluation.
     """
-    errors = {row["distribution"]: 1 - row["correct"] / row["total"] for row in evaluations}
+    errors = {row["distribution"]: 1 - float(score(row)) for row in evaluations}
     sets = split(errors, trained_on)
     if CLEAN not in sets.train or not sets.test:
         raise InputError(

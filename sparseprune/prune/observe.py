@@ -99,7 +99,7 @@ class Evidence:
             chosen = slice(start, start + _BATCH)
             logits = self.network(self.inputs[chosen].clone())
             _check_classes(logits, labels[chosen])
-            loss = functional.cross_entropy(logits, labels[chosen])
+            loss = functional.cross_entropy(logits, labels[chosen], ignore_index=_ignored(labels))
             yield dict(zip(weights, torch.autograd.grad(loss, list(weights.values())), strict=True))
 
     def _labels(self) -> torch.Tensor:
@@ -135,11 +135,16 @@ def _check_classes(logits: object, labels: torch.Tensor) -> None:
             "expected a network that returns logits [N, classes, ...] to follow the gradient of "
             f"its loss, got {type(logits).__name__}; take a method that needs no labels"
         )
-    if int(labels.max()) >= logits.shape[1]:
+    largest = int(labels.where(labels != _ignored(labels), 0).max())
+    if largest >= logits.shape[1]:
         raise InputError(
-            f"expected labels below the {logits.shape[1]} classes of the network, got "
-            f"{int(labels.max())}"
+            f"expected labels below the {logits.shape[1]} classes of the network, got {largest}"
         )
+
+
+def _ignored(labels: torch.Tensor) -> int:
+    """The label that does not count: VOC's border where pixels are labelled, else torch's."""
+    return 255 if labels.ndim > 1 else -100
 
 
 def gather(

@@ -49,7 +49,9 @@ class Data(Section):
     """Which pictures. ``root`` points at files outside the package (the folder of the set).
 
     ``validation`` is the fraction of the training pictures that is held out of training (the
-    study: 0.1), the same whatever the seed.
+    study: 0.1), the same whatever the seed. ``size`` is the side of the pictures of ``imagenet``,
+    ``voc`` and ``folder``, in place of the set's own: the shorter side is resized and the centre
+    cut out as they are read.
     """
 
     name: str = "fashion_mnist"
@@ -57,6 +59,7 @@ class Data(Section):
     train: int | None = Field(None, gt=0, description="use the first N training pictures")
     test: int | None = Field(None, gt=0, description="use the first N test pictures")
     validation: float = Field(0, ge=0, lt=1, description="fraction held out of training")
+    size: int | None = Field(None, ge=8, le=4096, description="side of the pictures, in pixels")
     checksums: bool = Field(True, description="refuse files that are not the published ones")
 
 

@@ -47,6 +47,10 @@ class Train(Section):
     follow their course as if they had begun at the first step: ``multi_step`` multiplies by
     ``gamma`` at each of ``milestones`` (epochs), ``poly`` is ``(1 - t/T)^power``, ``cosine`` half a
     wave down to zero.
+
+    ``cut`` is for pictures that are cut as they are read (``imagenet``, ``voc``, ``folder`` with a
+    size): their centre, a random part resized (``area``, of ImageNet), or resized at random and
+    cut at a random place (``scale``, of VOC).
     """
 
     preset: Preset | None = None
@@ -63,6 +67,9 @@ class Train(Section):
     gamma: float = Field(0.1, gt=0, le=1, description="multi_step: factor at each milestone")
     power: float = Field(0.9, gt=0, description="poly: exponent")
     crop: int = Field(0, ge=0, le=64, description="pad so many pixels, crop at a random place")
+    cut: Literal["centre", "area", "scale"] = Field(
+        "centre", description="of pictures that are cut as they are read"
+    )
     flip: bool = Field(False, description="mirror each picture left to right half of the time")
     clip: float | None = Field(None, gt=0, description="largest norm of the whole gradient")
     precision: Literal["float32", "bfloat16", "float16", "auto"] = Field(

@@ -14,10 +14,6 @@ _TERMS = {
         becomes smaller and runs dense. PFP takes more from layers that bear it; all others take the
         same share of every layer.
     """,
-    "Control": """
-        A network that shows what is not pruning’s doing: the parent trained on for as long as the
-        pruned networks are, a small dense network trained from scratch, or one pruned at random.
-    """,
     "Distribution, shift": """
         A kind of test pictures. “Clean” are the test pictures as they are; each shift is the same
         pictures changed in one way, such as fog or blur, as they might be in use.
@@ -29,6 +25,11 @@ _TERMS = {
     "Prune potential": """
         The largest tested prune ratio whose accuracy is commensurate on a distribution; 0 if none
         is.
+    """,
+    "Control": """
+        A dense network that pruned ones are compared with. “Extended” is the parent retrained as
+        often as they were and nothing removed; “small dense” has as many parameters as they have
+        left, and was trained as long from scratch.
     """,
     "Masked twin": """
         The pruned network with its zeros in place, run plainly without any acceleration. It shows

@@ -30,10 +30,6 @@ _METHODS = {
     "PFPRand": "whole channels, drawn",
     "PFPTop": "whole channels, kept or drawn",
 }
-_CONTROLS = {
-    "extended": "Dense, trained as long",
-    "small": "Small dense",
-}
 
 
 def number(value: Any) -> float | None:
@@ -139,10 +135,8 @@ def inline(name: str) -> str:
 
 
 def method(name: str) -> str:
-    """A method with what it removes; a control with what it is."""
-    if name in _METHODS:
-        return f"{name}, {_METHODS[name]}"
-    return _CONTROLS.get(name, name)
+    """A method with what it removes."""
+    return f"{name}, {_METHODS[name]}" if name in _METHODS else name
 
 
 def brief(text: str, limit: int) -> str:

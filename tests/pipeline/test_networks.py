@@ -3,12 +3,70 @@
 from sparseprune.pipeline.networks import PARENT, SEPARATE, networks
 from sparseprune.recipe import parse
 
+GRID = [0.2, 0.36, 0.488]
+
+
+def found(*prune, controls=()):
+    recipe = parse({"seed": 4, "prune": list(prune), "controls": list(controls)}, "here")
+    return {network.id: network for network in networks(recipe)}
+
+
+def entry(method, **changes):
+    return {"method": method, "ratios": GRID, **changes}
+
+
+def sources(every):
+    return {id: network.source for id, network in every.items()}
+
 
 def test_the_separate_network_is_the_dense_one_of_another_seed():
     """The yardstick of functional distance (paper 1.8): nothing but the seed may differ."""
-    recipe = parse({"seed": 4, "prune": [{"method": "WT", "ratios": [0.5]}]}, "here")
-    found = {network.id: network for network in networks(recipe)}
-    parent, separate = found[PARENT], found[SEPARATE]
-    assert separate.seed != parent.seed
+    every = found(entry("WT"))
+    parent, separate = every[PARENT], every[SEPARATE]
+    assert (parent.seed, separate.seed, every["WT-20"].seed) == (4, 5, 4)
     assert (separate.source, separate.pruning) == (None, None) == (parent.source, parent.pruning)
-    assert found["WT-50"].seed == parent.seed
+
+
+def test_iterative_pruning_is_a_chain():
+    every = found(entry("WT"))
+    assert sources(every) == {
+        "parent": None,
+        "separate": None,
+        "WT-20": "parent",
+        "WT-36": "WT-20",
+        "WT-48.8": "WT-36",
+    }
+
+
+def test_one_shot_and_gradual_pruning_start_at_the_parent():
+    every = found(entry("WT", schedule="one_shot"), entry("FT", schedule="gradual", steps=3))
+    pruned = [network for network in every.values() if network.role == "pruned"]
+    assert len(pruned) == 6
+    assert {network.source for network in pruned} == {"parent"}
+
+
+def test_extended_training_is_as_long_as_the_longest_chain():
+    every = found(entry("WT"), entry("FT", ratios=[0.5]), controls=["extended"])
+    extended = {id: n for id, n in every.items() if n.control == "extended"}
+    assert sources(extended) == {
+        "extended-1": "parent",
+        "extended-2": "extended-1",
+        "extended-3": "extended-2",
+    }
+    assert [n.cycles for n in extended.values()] == [1, 2, 3]
+    one = found(entry("WT", schedule="one_shot"), controls=["extended"])
+    assert [id for id in one if id.startswith("extended")] == ["extended-1"]
+
+
+def test_a_small_control_for_each_ratio_and_unit():
+    every = found(
+        entry("WT"),
+        entry("SiPP", schedule="one_shot"),
+        entry("FT", ratios=[0.2], unit="flops"),
+        controls=["small"],
+    )
+    small = {id: n.cycles for id, n in every.items() if n.control == "small"}
+    assert small == {"small-20": 1, "small-36": 2, "small-48.8": 3, "small-20-flops": 1}
+    control = every["small-36"]
+    assert (control.role, control.provider, control.has_twin) == ("control", "cpu", False)
+    assert (control.target, control.unit, control.seed) == (0.36, "params", 4)
