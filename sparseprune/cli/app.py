@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sparseprune import __version__
-from sparseprune.cli import checks, deployment, networks, runs, timing
+from sparseprune.cli import checks, deployment, networks, runs, sweeps, timing
 from sparseprune.cli.shell import OVERRIDES
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ def _main(
 
 
 app.command(context_settings=OVERRIDES)(runs.run)
+app.command(context_settings=OVERRIDES)(sweeps.sweep)
 app.command(context_settings=OVERRIDES)(networks.train)
 app.command(context_settings=OVERRIDES)(networks.prune)
 app.command()(networks.slim)
