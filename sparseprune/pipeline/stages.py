@@ -1,7 +1,7 @@
 """The stages of a run as tasks: what each reads, what it writes, what must come before."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -31,10 +31,18 @@ from sparseprune.train import corruptions_of
 
 
 def tasks(folder: RunFolder, recipe: Recipe) -> list[Task]:
-    """The task graph of a run."""
+    """The task graph of a run, checked.
+
+    Raises:
+        InputError: as ``distributions`` does.
+    """
+    return graph(folder, recipe, distributions(recipe))
+
+
+def graph(folder: RunFolder, recipe: Recipe, shown: Sequence[str]) -> list[Task]:
+    """The task graph of a run whose shifts have these names."""
     every = networks(recipe)
     deployed = tuple(f"export {network.id}" for network in every)
-    shown = _shown(recipe)
     evaluated = tuple(f"evaluate {name}" for name in shown)
     return [
         Task("describe", partial(describe, folder, recipe), (folder.records("run"),)),
@@ -62,7 +70,7 @@ def tasks(folder: RunFolder, recipe: Recipe) -> list[Task]:
     ]
 
 
-def _shown(recipe: Recipe) -> list[str]:
+def distributions(recipe: Recipe) -> list[str]:
     """Names of the shifts; finds fault with data, model and shifts before any training.
 
     Raises:

@@ -63,6 +63,7 @@ def test_networks_and_epochs_in_all_are_the_studys(name):
     seeds, networks, epochs = TOTALS[name]
     settings = RECIPES[name]
     cycles = sum(len(entry.ratios) for entry in settings.prune)
+    assert len(settings.sweep.seeds) == seeds
     assert seeds * (1 + cycles) == networks
     assert seeds * (settings.train.epochs + cycles * settings.retrain.epochs) == epochs
 
@@ -75,7 +76,7 @@ def test_robust_recipes_are_the_nominal_ones_with_other_pictures_and_cycles(name
         ours, theirs = getattr(robust, section), getattr(nominal, section)
         assert corruptions_of(ours) == corruptions.MIX1
         assert ours.model_copy(update={"robust": None}) == theirs
-    for section in ("data", "model", "evaluate"):
+    for section in ("data", "model", "evaluate", "sweep"):
         assert getattr(robust, section) == getattr(nominal, section)
 
 
