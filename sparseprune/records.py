@@ -22,9 +22,16 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
                 with pictures and error (standard error of the difference, over pictures)
 ``verdict``     id, total, flipped, unexplained, difference, low, high, passed, sentence
 ``potential``   method, runner, distribution, potential, censored (hit the end of the grid)
+``overall_potential`` method, runner, set (train, test: of distributions), distributions, mean,
+                least, where_least
 ``recommendation`` method, runner, distributions, ratio, id (both null when no ratio holds
                 everywhere)
 ``excess_error`` id, method, ratio, runner, value (difference in excess error, paper 1.7)
+``excess_slope`` method, runner, value (of that difference by ratio, line through the origin),
+                networks
+``noise``       id, width, total, agreement, agreement_std, softmax_distance, softmax_distance_std,
+                correct (of each draw); ``noise_potential`` width, potential, deviation: what
+                ``evaluate.noise`` gives, in no run
 ``latency``     id, baseline, provider, threads, batch, calls, median_us, p10_us, p90_us, p99_us
                 (null below a hundred calls), speedup, speedup_low, speedup_high, noise,
                 file_bytes, load_ms, memory_bytes; of ``sparseprune bench`` also group (its table),

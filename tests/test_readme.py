@@ -9,6 +9,7 @@ import torch
 
 import sparseprune as sp
 from sparseprune import models
+from sparseprune.prune import METHODS
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
@@ -54,6 +55,15 @@ def test_driving_a_training_loop(given, tmp_path):
     exec("import sparseprune as sp\n" + SNIPPETS[1], given)
     assert given["pruner"].ratio == pytest.approx(0.9, abs=1e-3)
     assert (tmp_path / "pruned.onnx").exists()
+
+
+def test_the_table_of_methods_is_the_registry():
+    rows = re.findall(r"^\| (`.*?) \| (weights|filters|channels) \|", README, re.MULTILINE)
+    told = {name: removes for names, removes in rows for name in re.findall("`(.*?)`", names)}
+    assert set(told) == set(METHODS)
+    for name, removes in told.items():
+        assert METHODS[name].removes == ("weights" if removes == "weights" else "filters")
+        assert removes.rstrip("s") in METHODS[name].words
 
 
 def test_every_public_name_is_there():

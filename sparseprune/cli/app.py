@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sparseprune import __version__
-from sparseprune.cli import checks, deployment, networks, pruning, runs, timing
+from sparseprune.cli import checks, deployment, networks, pruning, runs, sweeps, timing
 from sparseprune.cli.methods import WithMethods
 from sparseprune.cli.shell import OVERRIDES
 
@@ -35,6 +35,7 @@ def _main(
 
 
 app.command(context_settings=OVERRIDES)(runs.run)
+app.command(context_settings=OVERRIDES)(sweeps.sweep)
 app.command(context_settings=OVERRIDES)(networks.train)
 app.command(cls=WithMethods, context_settings=OVERRIDES)(pruning.prune)
 app.command()(networks.slim)

@@ -56,15 +56,16 @@ def run(
 
 @verb
 def report(
-    run: Annotated[Path, typer.Argument(help="Run folder.", metavar="RUN")],
+    run: Annotated[Path, typer.Argument(help="Run or sweep folder.", metavar="RUN")],
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:
-    """Rebuild report.html from the records alone.
+    """Rebuild report.html, of a sweep summary.html, from the records alone.
 
     sparseprune report runs/quickstart-1a2b3c4d
     """
     from sparseprune import report as reports
 
-    page = reports.build(run)
+    swept = (run / "records" / "summary.jsonl").exists()
+    page = reports.sweep.build(run) if swept else reports.build(run)
     return Outcome({"report": str(page)}, str(page))

@@ -1,15 +1,15 @@
 """From one ratio to the next: at once, in consecutive steps, or while the network trains."""
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
-from sparseprune import data, prune
+from sparseprune import data, prune, train
 from sparseprune.errors import InputError
 from sparseprune.formats import mask
 from sparseprune.formats.mask import Masks
-from sparseprune.recipe import Prune
+from sparseprune.recipe import Prune, Train
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,13 @@ def held_out(
     example: torch.Tensor,
     splits: data.Splits,
     settings: Prune,
+    retrain: Train,
     seed: int,
 ) -> prune.HeldOut | None:
     """The sensitivity set of a data-informed method: random held-out pictures (section 2.3).
+
+    Where ``retrain`` corrupts its pictures, these are corrupted in the same way; they are neither
+    cropped nor mirrored.
 
     Raises:
         InputError: no pictures are held out.
@@ -81,8 +85,9 @@ def held_out(
     count = prune.sensitivity_size(model, example, len(pool.images))
     order = torch.randperm(len(pool.images), generator=torch.Generator().manual_seed(seed))
     chosen = order[:count].sort().values.numpy()
-    inputs = torch.from_numpy(data.normalise(pool.images[chosen], pool))
-    return inputs, torch.from_numpy(pool.labels[chosen])
+    part = replace(pool, images=pool.images[chosen], labels=pool.labels[chosen])
+    shown = train.pictures(part, Train(robust=retrain.robust), seed)
+    return shown.batch(0, torch.arange(count)), torch.from_numpy(part.labels)
 
 
 def to_target(model: torch.nn.Module, aim: Aim) -> None:

@@ -60,15 +60,35 @@ class Observer(Protocol):
         """The task has written its outputs."""
 
 
+class Crew(Protocol):
+    """Who does the work."""
+
+    def submit(self, task: Task) -> "Future[float]":
+        """Begin the task as soon as there is room; the result is the seconds it took."""
+
+    def relay(self, observer: Observer) -> None:
+        """Pass on what the tasks that run have said of their progress."""
+
+    def dismiss(self) -> None:
+        """All is done."""
+
+    def abandon(self) -> None:
+        """Ctrl-C or a failed task: do not wait for what else is running."""
+
+
 def execute(tasks: Iterable[Task], observer: Observer, workers: int) -> None:
-    """Run ``tasks`` in an order their ``after`` allows, up to ``workers`` at once.
+    """Run ``tasks`` in an order their ``after`` allows, up to ``workers`` processes at once.
 
     The first task that raises ends the run with its exception; what has finished stays on disk.
     """
+    conduct(tasks, observer, Processes(workers))
+
+
+def conduct(tasks: Iterable[Task], observer: Observer, crew: Crew) -> None:
+    """``execute`` with any crew."""
     by_name = {task.name: task for task in tasks}
     order = TopologicalSorter({name: task.after for name, task in by_name.items()})
     order.prepare()
-    crew = _Crew(workers)
     running: dict[Future[float], str] = {}
     try:
         while order.is_active():
@@ -96,8 +116,8 @@ def execute(tasks: Iterable[Task], observer: Observer, workers: int) -> None:
     crew.dismiss()
 
 
-class _Crew:
-    """Worker processes, started when the first task is."""
+class Processes:
+    """Worker processes of this machine, started when the first task is."""
 
     def __init__(self, workers: int) -> None:
         self._context = multiprocessing.get_context("spawn")
@@ -107,6 +127,7 @@ class _Crew:
         self._others: list[multiprocessing.process.BaseProcess] = []
 
     def submit(self, task: Task) -> Future[float]:
+        """Queue the task for the next worker that is free."""
         if self._pool is None:
             self._others = multiprocessing.active_children()
             self._messages = self._context.Queue()
@@ -116,6 +137,7 @@ class _Crew:
         return self._pool.submit(_work, task.name, task.action)
 
     def relay(self, observer: Observer) -> None:
+        """Pass on the messages that have come from the workers."""
         while self._messages is not None:
             try:
                 name, fraction, text = self._messages.get_nowait()
@@ -124,11 +146,12 @@ class _Crew:
             observer.progressed(name, fraction, text)
 
     def dismiss(self) -> None:
+        """Let the workers end."""
         if self._pool is not None:
             self._pool.shutdown()
 
     def abandon(self) -> None:
-        """Ctrl-C or a failed task: do not wait for what else is running."""
+        """End the workers."""
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
             for child in multiprocessing.active_children():

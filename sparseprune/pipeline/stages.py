@@ -1,7 +1,7 @@
 """The stages of a run as tasks: what each reads, what it writes, what must come before."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -27,13 +27,22 @@ from sparseprune.recipe import Recipe
 from sparseprune.records import Row
 from sparseprune.runtime import OnnxRunner
 from sparseprune.runtime import load as load_runner
+from sparseprune.train import corruptions_of
 
 
 def tasks(folder: RunFolder, recipe: Recipe) -> list[Task]:
-    """The task graph of a run."""
+    """The task graph of a run, checked.
+
+    Raises:
+        InputError: as ``distributions`` does.
+    """
+    return graph(folder, recipe, distributions(recipe))
+
+
+def graph(folder: RunFolder, recipe: Recipe, shown: Sequence[str]) -> list[Task]:
+    """The task graph of a run whose shifts have these names."""
     every = networks(recipe)
     deployed = tuple(f"export {network.id}" for network in every)
-    shown = _shown(recipe)
     evaluated = tuple(f"evaluate {name}" for name in shown)
     return [
         Task("describe", partial(describe, folder, recipe), (folder.records("run"),)),
@@ -61,7 +70,7 @@ def tasks(folder: RunFolder, recipe: Recipe) -> list[Task]:
     ]
 
 
-def _shown(recipe: Recipe) -> list[str]:
+def distributions(recipe: Recipe) -> list[str]:
     """Names of the shifts; finds fault with data, model and shifts before any training.
 
     Raises:
@@ -225,10 +234,18 @@ def judge(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
     rows = records.read_run(folder.root)
     settings = recipe.evaluate
     ids = dict.fromkeys(row["id"] for row in records.select(rows, "hidden_loss"))
+    trained_on = {
+        *corruptions_of(recipe.train),
+        *corruptions_of(recipe.retrain),
+    }
+    potentials = potential.potentials(rows, settings.delta)
+    excess = evaluate.excess_error.rows(rows, trained_on)
     found = [
-        *potential.potentials(rows, settings.delta),
+        *potentials,
+        *evaluate.overall.rows(potentials, trained_on),
         *potential.recommend(rows, settings.delta, recipe.report.must_hold),
-        *evaluate.excess_error.rows(rows),
+        *excess,
+        *evaluate.excess_error.slopes(excess),
         *(evaluate.verdict(records.select(rows, "hidden_loss", id=id)) for id in ids),
     ]
     records.write(folder.records("judgement"), found)

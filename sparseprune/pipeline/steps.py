@@ -127,7 +127,7 @@ def prune_network(
     model = models.load(source)
     dense = _counts(source, "dense")
     seed, method = source.meta["seed"], prune.METHODS[settings.method]
-    evidence = held_out(model, example(source), splits(recipe.data), settings, seed)
+    evidence = held_out(model, example(source), splits(recipe.data), settings, recipe.retrain, seed)
     aim = Aim(settings, target, dense, example(source), evidence, seed)
     gradual = settings.schedule == "gradual"
     if not gradual:

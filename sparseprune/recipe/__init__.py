@@ -14,6 +14,7 @@ from pydantic import Field, JsonValue, ValidationError, field_validator, model_v
 from sparseprune.errors import InputError
 from sparseprune.recipe.pruning import Method, Prune, Ratio, Unit
 from sparseprune.recipe.section import Section
+from sparseprune.recipe.sweep import Sweep, Variant
 from sparseprune.recipe.training import Distill, Retrain, Robust, Train
 
 __all__ = [
@@ -33,8 +34,10 @@ __all__ = [
     "Robust",
     "Section",
     "Slim",
+    "Sweep",
     "Train",
     "Unit",
+    "Variant",
     "check",
     "load",
     "parse",
@@ -148,6 +151,7 @@ class Recipe(Section):
     ``controls`` are dense networks to compare the pruned ones with: ``extended`` is the parent
     retrained as often as a pruned network is, and nothing removed (the study's FakeNet); ``small``
     is, for each ratio, the architecture with fewer channels, trained as long from scratch.
+    ``sweep`` is for ``sparseprune sweep`` alone: with which seeds and networks to run all of it.
     """
 
     version: Literal[1] = 1
@@ -164,6 +168,7 @@ class Recipe(Section):
     evaluate: Evaluate = Evaluate()
     measure: Measure = Measure()
     report: Report = Report()
+    sweep: Sweep | None = None
 
     @field_validator("prune")
     @classmethod

@@ -3,10 +3,16 @@
 _TERMS = {
     "Parent": "The dense network before pruning. Everything is compared with it.",
     "Prune ratio": "The share of all the network’s parameters that were set to zero or removed.",
-    "WT, FT": """
-        Two ways to prune. WT zeroes the single weights that are smallest in the whole network; the
-        file keeps its shape and runs sparse. FT removes whole filters, the same share in every
-        layer; the network becomes smaller and runs dense.
+    "Single weights": """
+        What WT, SiPP, SNIP, Taylor, LAMP and Random zero, wherever in the network they count least.
+        The file keeps its shape and runs sparse. WT goes by magnitude, SiPP by the part of what a
+        neuron sums up on held-out pictures, SNIP and Taylor by the effect on the loss, LAMP by
+        magnitude against the larger weights of the layer.
+    """,
+    "Filters, channels": """
+        What FT, SoftFilter, RandomFilter, TaylorFilter, ThiNet and PFP remove whole. The network
+        becomes smaller and runs dense. PFP takes more from layers that bear it; all others take the
+        same share of every layer.
     """,
     "Distribution, shift": """
         A kind of test pictures. “Clean” are the test pictures as they are; each shift is the same

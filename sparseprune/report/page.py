@@ -32,13 +32,8 @@ def build(run: Path) -> Path:
 def render(rows: Iterable[Row]) -> str:
     """The page as text. The same rows give the same bytes; missing kinds are said to be missing."""
     facts = Facts(list(rows))
-    room = files("sparseprune.report")
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    template = environment.from_string((room / "page.html.j2").read_text(encoding="utf-8"))
-    return template.render(
-        style=Markup((room / "page.css").read_text(encoding="utf-8")),
+    return template("page.html.j2").render(
+        style=style(),
         name=words.text(facts.run.get("name")) or "unnamed run",
         paragraph=answer.paragraph(facts),
         cards=answer.cards(facts),
@@ -47,3 +42,24 @@ def render(rows: Iterable[Row]) -> str:
         sections=sections(facts),
         terms=TERMS,
     )
+
+
+def template(name: str) -> jinja2.Template:
+    """A template of this room; what it shows is escaped."""
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_text),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
+
+
+def style() -> Markup:
+    """The style sheet every page carries inside."""
+    return Markup(_text("page.css"))
+
+
+def _text(name: str) -> str:
+    return (files("sparseprune.report") / name).read_text(encoding="utf-8")

@@ -12,7 +12,24 @@ _NAMES = {
     "noise": "Uniform noise",
     "jpeg_compression": "JPEG compression",
 }
-_METHODS = {"WT": "WT, single weights", "FT": "FT, whole filters"}
+_METHODS = {
+    "WT": "single weights",
+    "SiPP": "single weights",
+    "SiPPRand": "single weights, drawn",
+    "SiPPHybrid": "single weights, kept or drawn",
+    "SNIP": "single weights",
+    "Taylor": "single weights",
+    "LAMP": "single weights",
+    "Random": "single weights at random",
+    "FT": "whole filters",
+    "SoftFilter": "whole filters",
+    "RandomFilter": "whole filters at random",
+    "TaylorFilter": "whole filters",
+    "ThiNet": "whole channels",
+    "PFP": "whole channels",
+    "PFPRand": "whole channels, drawn",
+    "PFPTop": "whole channels, kept or drawn",
+}
 
 
 def number(value: Any) -> float | None:
@@ -119,7 +136,7 @@ def inline(name: str) -> str:
 
 def method(name: str) -> str:
     """A method with what it removes."""
-    return _METHODS.get(name, name)
+    return f"{name}, {_METHODS[name]}" if name in _METHODS else name
 
 
 def brief(text: str, limit: int) -> str:

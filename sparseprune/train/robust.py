@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sparseprune.data import Dataset, Masks, corruptions, normalise
 from sparseprune.data.pictures import Images, in_memory
 from sparseprune.errors import InputError
-from sparseprune.recipe import Robust, Train
+from sparseprune.recipe import Train
 from sparseprune.train import files
 from sparseprune.train.pictures import Pictures, Targets
 
@@ -30,7 +30,7 @@ def pictures(dataset: Dataset, settings: Train, seed: int) -> Pictures:
         return files.Decoded(dataset, settings, seed, black)
     if settings.robust is None:
         return Pictures(torch.from_numpy(normalise(dataset.images, dataset)), black)
-    names = _names(settings.robust)
+    names = corruptions_of(settings)
     corruptions.check_images(dataset.images)
     if not held:
         return CorruptedFiles(dataset, names, settings, seed, black)
@@ -136,14 +136,22 @@ def corrupt_each(
     return result
 
 
-def _names(settings: Robust) -> tuple[str, ...]:
-    if settings.corruptions == "mix1":
+def corruptions_of(settings: Train) -> tuple[str, ...]:
+    """Names of the corruptions that ``settings`` train on, none without ``robust``.
+
+    Raises:
+        InputError: an unknown or repeated name.
+    """
+    if settings.robust is None:
+        return ()
+    names = settings.robust.corruptions
+    if names == "mix1":
         return corruptions.MIX1
-    for name in settings.corruptions:
+    for name in names:
         corruptions.check(name)
-        if settings.corruptions.count(name) > 1:
+        if names.count(name) > 1:
             raise InputError(
                 f"robust.corruptions: expected each name once, got {name!r} "
-                f"{settings.corruptions.count(name)} times; remove the repetition"
+                f"{names.count(name)} times; remove the repetition"
             )
-    return tuple(settings.corruptions)
+    return tuple(names)

@@ -1,4 +1,6 @@
-from sparseprune.pipeline.networks import networks
+"""Which networks a run makes."""
+
+from sparseprune.pipeline.networks import PARENT, SEPARATE, networks
 from sparseprune.recipe import parse
 
 GRID = [0.2, 0.36, 0.488]
@@ -17,6 +19,14 @@ def sources(every):
     return {id: network.source for id, network in every.items()}
 
 
+def test_the_separate_network_is_the_dense_one_of_another_seed():
+    """The yardstick of functional distance (paper 1.8): nothing but the seed may differ."""
+    every = found(entry("WT"))
+    parent, separate = every[PARENT], every[SEPARATE]
+    assert (parent.seed, separate.seed, every["WT-20"].seed) == (4, 5, 4)
+    assert (separate.source, separate.pruning) == (None, None) == (parent.source, parent.pruning)
+
+
 def test_iterative_pruning_is_a_chain():
     every = found(entry("WT"))
     assert sources(every) == {
@@ -26,7 +36,6 @@ def test_iterative_pruning_is_a_chain():
         "WT-36": "WT-20",
         "WT-48.8": "WT-36",
     }
-    assert every["separate"].seed == 5
 
 
 def test_one_shot_and_gradual_pruning_start_at_the_parent():

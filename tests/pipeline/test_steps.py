@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+import torch
 
-from sparseprune import prune
+from sparseprune import data, models, prune, train
+from sparseprune.data import corruptions
 from sparseprune.errors import InputError
 from sparseprune.pipeline import steps
-from sparseprune.recipe import Prune, check, parse
+from sparseprune.recipe import Prune, Retrain, Robust, check, parse
 
 QUICK = {"epochs": 1, "batch_size": 64, "lr": 0.05}
 
@@ -46,14 +48,37 @@ def test_without_held_out_pictures_they_say_what_to_set(trained):
 
 
 def test_the_sensitivity_set_is_a_random_part_of_the_held_out_pictures(trained):
-    model, example = steps.models.load(trained), steps.example(trained)
+    model, example = models.load(trained), steps.example(trained)
     splits = steps.splits(recipe(validation=0.2).data)
 
     def chosen(method, seed):
-        return steps.held_out(model, example, splits, settings(method), seed)
+        return steps.held_out(model, example, splits, settings(method), Retrain(), seed)
 
     first, labels = chosen("SiPP", 1)
     second, _ = chosen("SiPP", 2)
     assert len(first) == len(labels) == 30  # half of 60: the set would be larger
     assert not np.array_equal(first, second)
     assert chosen("WT", 1) is None
+
+
+def test_robust_retraining_corrupts_the_sensitivity_set_and_does_not_crop_it(trained):
+    """As the training pictures, one in six clean (sections 2.3 and 4)."""
+    splits = steps.splits(recipe(validation=0.2).data)
+    robust = Retrain(robust=Robust(corruptions=["contrast"]), crop=4, flip=True)
+
+    def chosen(shown):
+        model, example = models.load(trained), steps.example(trained)
+        return steps.held_out(model, example, splits, settings("SiPP"), shown, 1)
+
+    (clean, labels), (found, same_labels) = chosen(Retrain()), chosen(robust)
+    assert torch.equal(labels, same_labels)
+    pool = splits.held_out
+    every = data.normalise(pool.images, pool)
+    same = (every[None] == clean.numpy()[:, None]).all((2, 3, 4))
+    _, severities = train.robust.draw(1, 0, len(clean), 1)
+    assert 0 < (severities == 0).sum() < len(clean)
+    for number, (place, severity) in enumerate(zip(same.argmax(1), severities, strict=True)):
+        picture = pool.images[place : place + 1]
+        if severity:
+            picture = corruptions.corrupt(picture, "contrast", int(severity), seed=1)
+        assert torch.equal(found[number], torch.from_numpy(data.normalise(picture, pool))[0])

@@ -2,7 +2,14 @@ import pytest
 
 from sparseprune.report.facts import Facts
 from sparseprune.report.hidden_loss import verdicts
-from sparseprune.report.tables import accuracy, hidden_loss, latency, networks, potential
+from sparseprune.report.tables import (
+    accuracy,
+    excess_error,
+    hidden_loss,
+    latency,
+    networks,
+    potential,
+)
 
 S, M = "\u202f", "\u2212"
 
@@ -44,6 +51,28 @@ def test_potential_summary_follows_the_rows(rows):
     table = potential.table(facts)
     assert [c.text for c in column(table, "Clean")] == [f"80{S}%", f"50.4{S}%"]
     assert column(table, "Least of shifts")[1].text == f"30.4{S}%"
+
+
+def test_robust_training_has_columns_of_its_own(rows):
+    assert [c.title for c in potential.table(Facts(rows)).columns[2:3]] == ["Mean of shifts"]
+    robust = [
+        {**r, "distributions": ["clean", "fog"], "mean": 0.6, "least": 0.5}
+        if r["kind"] == "overall_potential" and r["set"] == "train"
+        else r
+        for r in rows
+    ]
+    table = potential.table(Facts(robust))
+    assert [c.text for c in column(table, "Mean of trained on")] == [f"60{S}%"] * 2
+    assert [c.text for c in column(table, "Least of trained on")] == [f"50{S}%"] * 2
+    assert {len(row) for row in table.rows} == {len(table.columns)}
+
+
+def test_excess_error_has_its_slope(rows):
+    slopes = excess_error.fold(Facts(rows)).tables[1]
+    assert [[cell.text for cell in row] for row in slopes.rows] == [
+        ["WT, single weights", "+2.10", "4"],
+        ["FT, whole filters", "+2.10", "3"],
+    ]
 
 
 def test_failed_network_stands_out(make_run):

@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from sparseprune.prune import METHODS
 from sparseprune.report import words
 
 S, M = "\u202f", "\u2212"
@@ -51,6 +52,13 @@ def test_names_of_distributions():
     assert words.inline("jpeg_compression") == "JPEG compression"
     assert words.inline("gaussian_blur") == "Gaussian blur"
     assert words.inline("motion_blur") == "motion blur"
+
+
+def test_every_method_says_what_it_removes():
+    for name, method in METHODS.items():
+        unit = method.words.split(",")[0]
+        assert words.method(name).startswith(f"{name}, {unit}")
+    assert words.method("mine") == "mine"
 
 
 def test_lists_and_limits():

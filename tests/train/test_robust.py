@@ -87,6 +87,12 @@ def test_mix1_trains_and_leaves_the_pictures_alone():
     assert np.array_equal(data.images, before)
 
 
+def test_names_of_what_is_trained_on():
+    assert train.corruptions_of(Train()) == ()
+    assert train.corruptions_of(Train(robust={})) == corruptions.MIX1
+    assert train.corruptions_of(Train(robust={"corruptions": ["fog", "snow"]})) == ("fog", "snow")
+
+
 def test_mistakes_are_named():
     with pytest.raises(InputError, match="did you mean 'contrast'"):
         pictures(["contrasd"])

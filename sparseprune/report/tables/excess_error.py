@@ -14,7 +14,28 @@ def fold(facts: Facts) -> Fold | None:
     title = "What pruning costs on corrupted pictures beyond what it costs on clean ones"
     columns = [Column("Network", number=False), Column("Difference in excess error", unit="pp")]
     note = "Zero: the same everywhere. Above zero: corrupted pictures pay more than clean ones."
-    return Fold(title, [Table("excess-error", "Difference in excess error", columns, rows, note)])
+    table = Table("excess-error", "Difference in excess error", columns, rows, note)
+    return Fold(title, [table, *_slopes(facts)])
+
+
+def _slopes(facts: Facts) -> list[Table]:
+    """A row a method: the study's line through the origin, at a ratio of 100 %."""
+    found = select(facts.rows, "excess_slope")
+    found.sort(key=lambda row: row.get("runner") == "accelerated")
+    latest = {words.text(row.get("method")): row for row in found}
+    rows = [
+        cells(words.method(name), words.points(row.get("value")), words.count(row.get("networks")))
+        for name, row in latest.items()
+    ]
+    columns = [
+        Column("Method", number=False),
+        Column("Difference at 100 %", unit="pp"),
+        Column("Networks"),
+    ]
+    note = "Least squares through the origin: no pruning, no difference."
+    return [Table("excess-slope", "Its rise with the prune ratio", columns, rows, note)] * bool(
+        rows
+    )
 
 
 def _found(facts: Facts) -> list[tuple[Network, Row]]:
