@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from sparseprune.prune import sensitivity
-from sparseprune.prune.accounting import Parameters
+from sparseprune.prune.accounting import Entries, Parameters
 from sparseprune.prune.blocks import Block, Numbers, find
 from sparseprune.prune.filters import first, masks, rounded
 from sparseprune.prune.levels import Counts, nearest
@@ -102,6 +102,8 @@ def prune(choose: Draw, parameters: Parameters, task: Task) -> Pruned:
     blocks = [block for block in find(parameters, task, "read") if block.read]
     channels = _channels(task, blocks)
 
+    entries = Entries.of(parameters)
+
     def counts(exponent: int) -> Counts:
         return tuple(
             rounded(item.needed(exponent), block.size, task.round_to)
@@ -114,12 +116,12 @@ def prune(choose: Draw, parameters: Parameters, task: Task) -> Pruned:
             _factors(item, block, number, lambda worth, kept: choose(worth, kept, random))
             for item, block, number in zip(channels, blocks, kept, strict=True)
         ]
-        chosen = Pruned(masks(parameters, task, blocks, [factor > 0 for factor in factors]))
+        chosen = Pruned(masks(entries, task, blocks, [factor > 0 for factor in factors]))
         if all(np.isin(factor, (0, 1)).all() for factor in factors):
             return chosen
         return replace(chosen, scales=_scales(parameters, blocks, factors))
 
-    return nearest(EXPONENTS, counts, attempt, parameters, task)
+    return nearest(EXPONENTS, counts, attempt, entries, task)
 
 
 def _channels(task: Task, blocks: Sequence[Block]) -> list[Channels]:
