@@ -33,9 +33,7 @@ def spread(parameters: Parameters, graph: NetworkGraph, removed: Mapping[str, Fl
 class _Walk:
     """Follows zeros through the layers; notes which inputs of a layer are zero at every call."""
 
-    def __init__(
-        self, entries: Entries, graph: NetworkGraph, removed: Mapping[str, Flags]
-    ) -> None:
+    def __init__(self, entries: Entries, graph: NetworkGraph, removed: Mapping[str, Flags]) -> None:
         self._entries = entries
         self._removed = removed
         self._calls = Counter(step.layer for step in graph.steps)

@@ -20,7 +20,7 @@ DELTA = 1e-16
 # A gradient is the mean over so many inputs; more at once only costs memory.
 _BATCH = 32
 
-#: (number of the input, layer, its module, what it reads): called for each input and each call of
+#: (number of the first input, layer, its module, what it reads): called for some inputs at each call of
 #: the layer, by several threads at once. May give what the layer answers, which then is not
 #: computed again.
 Visit = Callable[[int, str, nn.Module, torch.Tensor], torch.Tensor | None]
@@ -61,20 +61,20 @@ class Evidence:
         labels = None if self.labels is None else self.labels[:count]
         return Evidence(self.network, self.inputs[:count], labels)
 
-    def visit(self, layers: tuple[Layer, ...], visit: Visit) -> None:
-        """Run the inputs one by one; ``visit`` sees what each of ``layers`` reads.
+    def visit(self, layers: tuple[Layer, ...], visit: Visit, together: int = 1) -> None:
+        """Run the inputs, ``together`` at a time; ``visit`` sees what each of ``layers`` reads.
 
-        On the CPU each of torch's threads runs inputs of its own: a single picture is too small
-        for its layers to be shared. Memory is bounded by one input's activations per thread.
+        On the CPU each of torch's threads runs inputs of its own: few pictures are too small for
+        their layers to be shared. Memory is bounded by their activations per thread.
         """
         current = threading.local()
         dense = any(node.target in ("view", "view_as") for node in self.network.graph.nodes)
 
-        def run(image: int) -> None:
-            current.image = image
+        def run(number: int) -> None:
+            current.image = image = number * together
             # What is not tracked is a setting of the thread.
             with torch.no_grad():
-                self.network(self.inputs[image : image + 1].clone())
+                self.network(self.inputs[image : image + together].clone())
 
         def wrapped(name: str, module: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
             compute = module.forward
@@ -92,7 +92,7 @@ class Evidence:
             for layer in layers:
                 module = self.network.get_submodule(layer.name)
                 stack.enter_context(_forward(module, wrapped(layer.name, module)))
-            in_parallel(run, len(self.inputs), self.inputs.device)
+            in_parallel(run, -(-len(self.inputs) // together), self.inputs.device)
 
     def gradients(self, layers: tuple[Layer, ...]) -> Iterator[dict[str, torch.Tensor]]:
         """Gradient of the mean cross-entropy by each layer's weight, batch after batch.

@@ -8,7 +8,7 @@ from torch.nn import functional
 def patches(module: nn.Module, read: torch.Tensor) -> torch.Tensor:
     """What ``module`` multiplies each row of ``by_place(weight)`` [O, K] with: [places..., K].
 
-    Of a convolution, the patches of one picture [1, C, H, W], as [H_out, W_out, K]; of a linear
+    Of a convolution, the patches of pictures [N, C, H, W], as [N, H_out, W_out, K]; of a linear
     layer its input vectors [..., K]. The channels of a place of the kernel lie side by side, so
     that patches of a map in channels-last order are copied in long runs.
     """
@@ -18,13 +18,13 @@ def patches(module: nn.Module, read: torch.Tensor) -> torch.Tensor:
     if any(margins):
         mode = "constant" if module.padding_mode == "zeros" else module.padding_mode
         read = functional.pad(read, margins, mode=mode)
-    windows = read[0].permute(1, 2, 0)
+    windows = read.permute(0, 2, 3, 1)
     for axis in (0, 1):
         span = (module.kernel_size[axis] - 1) * module.dilation[axis] + 1
-        windows = windows.unfold(axis, span, module.stride[axis])
+        windows = windows.unfold(axis + 1, span, module.stride[axis])
     height, width = module.dilation
-    windows = windows[..., ::height, ::width].permute(0, 1, 3, 4, 2)
-    return windows.reshape(*windows.shape[:2], -1)
+    windows = windows[..., ::height, ::width].permute(0, 1, 2, 4, 5, 3)
+    return windows.reshape(*windows.shape[:3], -1)
 
 
 def by_place(weight: torch.Tensor) -> torch.Tensor:

@@ -72,9 +72,7 @@ def _drop_readers_of_zeros(
             kept.of(f"{layer}.weight")[:, torch.from_numpy(zeros)] = False
 
 
-def _drop_unread(
-    live: Entries, graph: NetworkGraph, kept: _Kept, allowed: frozenset[str]
-) -> None:
+def _drop_unread(live: Entries, graph: NetworkGraph, kept: _Kept, allowed: frozenset[str]) -> None:
     """Drop the filters and norm channels whose output nobody reads, in place."""
     prunable = {layer.name for layer in graph.layers}
     for layer, read in _reads(live, graph).items():

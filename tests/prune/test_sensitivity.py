@@ -62,7 +62,7 @@ def test_patches_times_weight_is_the_convolution(options):
     picture = torch.randn(1, 3, 7, 6, dtype=torch.float64)
     expected = conv(picture).flatten(2)[0]
     read = patches(conv, picture)
-    assert read.shape[:2] == conv(picture).shape[2:]
+    assert read.shape[1:3] == conv(picture).shape[2:]
     found = by_place(conv.weight) @ read.flatten(0, -2).T
     torch.testing.assert_close(found, expected)
     assert torch.equal(by_channel(by_place(conv.weight), conv.weight.shape), conv.weight)
