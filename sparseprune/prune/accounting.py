@@ -65,7 +65,8 @@ class Entries(dict[str, torch.Tensor]):
         """Of a weight [O, I, ...]: whether output o reads input i, bool [O, I]."""
         if layer not in self._links:
             entries = self[f"{layer}.weight"].numpy()
-            self._links[layer] = entries.reshape(*entries.shape[:2], -1).any(2)
+            links = entries.reshape(*entries.shape[:2], -1)
+            self._links[layer] = np.asarray(links.any(2))
         return self._links[layer]
 
 

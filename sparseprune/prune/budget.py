@@ -62,7 +62,6 @@ def fullest(
     ``attempt(cost)`` says what to keep when the weights may cost so much. What then has no effect
     goes too (section 2.2, step 3), and so more may be kept (step 4).
     """
-
     entries = Entries.of(parameters)
 
     def without_effect(cost: int) -> tuple[Pruned, int]:

@@ -75,7 +75,7 @@ class _Walk:
 
     def _filters(self, step: Step, zeros: Flags) -> Flags:
         """Zero outputs: removed ones, and those that read only zeros and add no bias."""
-        live = self._entries.links(step.layer)[:, ~zeros].any(1)
+        live = np.asarray(self._entries.links(step.layer)[:, ~zeros].any(1))
         bias = self._entries.get(f"{step.layer}.bias")
         if bias is not None:
             live |= bias.numpy()

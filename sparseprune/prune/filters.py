@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseprune.formats.mask import Masks
-from sparseprune.prune.accounting import Entries, Parameters
+from sparseprune.prune.accounting import Entries, Flags, Parameters
 from sparseprune.prune.blocks import Block, Side, find, removed
-from sparseprune.prune.dead import Flags, spread
+from sparseprune.prune.dead import spread
 from sparseprune.prune.filter_scores import Score
 from sparseprune.prune.levels import Counts, nearest
 from sparseprune.prune.pruned import Pruned

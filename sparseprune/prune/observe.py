@@ -20,9 +20,9 @@ DELTA = 1e-16
 # A gradient is the mean over so many inputs; more at once only costs memory.
 _BATCH = 32
 
-#: (number of the first input, layer, its module, what it reads): called for some inputs at each call of
-#: the layer, by several threads at once. May give what the layer answers, which then is not
-#: computed again.
+#: (number of the first input, layer, its module, what it reads): called for some inputs at each
+#: call of the layer, by several threads at once. May give what the layer answers, which then is
+#: not computed again.
 Visit = Callable[[int, str, nn.Module, torch.Tensor], torch.Tensor | None]
 
 
@@ -77,7 +77,7 @@ class Evidence:
                 self.network(self.inputs[image : image + together].clone())
 
         def wrapped(name: str, module: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
-            compute = module.forward
+            compute: Callable[[torch.Tensor], torch.Tensor] = module.forward
 
             def forward(input: torch.Tensor) -> torch.Tensor:
                 answer = visit(current.image, name, module, input)

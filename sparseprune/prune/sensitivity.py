@@ -172,14 +172,14 @@ class ChannelTracker(Tracker):
 
     def _pieces(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         rows = _rows_at_a_time(self._parts)
-        return zip(self._parts.split(rows), self._largest.split(rows), strict=True)
+        return zip(torch.split(self._parts, rows), torch.split(self._largest, rows), strict=True)
 
 
 def mean(inverse: torch.Tensor, inputs: torch.Tensor, largest: torch.Tensor) -> None:
     """Deterministic SiPP: the mean over patches."""
     rows = _rows_at_a_time(largest)
     inverse = inverse / len(inputs)
-    for piece, part in zip(largest.split(rows), inverse.split(rows, 1), strict=True):
+    for piece, part in zip(torch.split(largest, rows), torch.split(inverse, rows, 1), strict=True):
         torch.maximum(piece, part.T @ inputs, out=piece)
 
 
@@ -198,7 +198,7 @@ def maximum(inverse: torch.Tensor, inputs: torch.Tensor, largest: torch.Tensor) 
 def _inverse(totals: torch.Tensor) -> torch.Tensor:
     """One over each, in place; 0 for those that are nothing (1 / infinity)."""
     eps = torch.finfo(totals.dtype).eps
-    return functional.threshold_(totals, eps, math.inf).reciprocal_()
+    return functional.threshold(totals, eps, math.inf, inplace=True).reciprocal_()
 
 
 def _rows(matrix: torch.Tensor) -> npt.NDArray[np.float32]:
