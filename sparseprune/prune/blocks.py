@@ -12,8 +12,7 @@ import torch
 
 from sparseprune.errors import InputError
 from sparseprune.graph import Group, Member
-from sparseprune.prune.accounting import Parameters
-from sparseprune.prune.dead import Flags
+from sparseprune.prune.accounting import Flags, Parameters
 from sparseprune.prune.task import Task
 
 Numbers = npt.NDArray[np.float64]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from sparseprune.errors import InputError
-from sparseprune.prune.accounting import Parameters, count, masked
+from sparseprune.prune.accounting import Entries, Parameters, count
 from sparseprune.prune.pruned import Pruned
 from sparseprune.prune.task import Task
 from sparseprune.prune.unread import without_dead
@@ -62,11 +62,12 @@ def fullest(
     ``attempt(cost)`` says what to keep when the weights may cost so much. What then has no effect
     goes too (section 2.2, step 3), and so more may be kept (step 4).
     """
+    entries = Entries.of(parameters)
 
     def without_effect(cost: int) -> tuple[Pruned, int]:
         chosen = attempt(cost)
-        masks = without_dead(parameters, task.graph, chosen.masks, task.allowed)
-        left: int = getattr(count(masked(parameters, masks), task.graph), task.unit)
+        masks = without_dead(entries, task.graph, chosen.masks, task.allowed)
+        left: int = getattr(count(entries.masked(masks), task.graph), task.unit)
         return replace(chosen, masks=masks), left
 
     low, high = budget.room, budget.spent

@@ -4,15 +4,12 @@ from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from sparseprune.formats.mask import Masks
 from sparseprune.graph import NetworkGraph, Step
 from sparseprune.graph.zeros import propagate
-from sparseprune.prune.accounting import Parameters
-
-Flags = npt.NDArray[np.bool_]
+from sparseprune.prune.accounting import Entries, Flags, Parameters
 
 
 def spread(parameters: Parameters, graph: NetworkGraph, removed: Mapping[str, Flags]) -> Masks:
@@ -28,7 +25,7 @@ def spread(parameters: Parameters, graph: NetworkGraph, removed: Mapping[str, Fl
         graph: of the network.
         removed: for each pruned layer, bool [outputs].
     """
-    walk = _Walk(parameters, graph, removed)
+    walk = _Walk(Entries.of(parameters), graph, removed)
     propagate(graph.steps, walk.verdict)
     return walk.masks()
 
@@ -36,10 +33,8 @@ def spread(parameters: Parameters, graph: NetworkGraph, removed: Mapping[str, Fl
 class _Walk:
     """Follows zeros through the layers; notes which inputs of a layer are zero at every call."""
 
-    def __init__(
-        self, parameters: Parameters, graph: NetworkGraph, removed: Mapping[str, Flags]
-    ) -> None:
-        self._parameters = parameters
+    def __init__(self, entries: Entries, graph: NetworkGraph, removed: Mapping[str, Flags]) -> None:
+        self._entries = entries
         self._removed = removed
         self._calls = Counter(step.layer for step in graph.steps)
         self._plain = {layer.name for layer in graph.layers}
@@ -51,7 +46,7 @@ class _Walk:
         if step.layer in self._plain:
             self._read[step.layer] = self._read.get(step.layer, True) & zeros
             return self._filters(step, zeros)
-        affine = f"{step.layer}.weight" in self._parameters
+        affine = f"{step.layer}.weight" in self._entries
         # A norm or depthwise layer of several calls would have to be dead at all of them, which
         # is not known at the first; without scale and shift a norm maps zeros to something else.
         if step.kind in ("norm", "depthwise") and affine and self._calls[step.layer] == 1:
@@ -63,26 +58,25 @@ class _Walk:
         """Masks of every parameter that loses an entry."""
         masks: dict[str, Flags] = {}
         for layer, zeros in self._read.items():
-            weight = self._parameters[f"{layer}.weight"]
+            weight = self._entries[f"{layer}.weight"]
             removed = self._removed.get(layer, np.zeros(len(weight), dtype=bool))
             kept = ~removed[:, None] & ~zeros[None, :]
             masks[f"{layer}.weight"] = kept.reshape(*kept.shape, *[1] * (weight.dim() - 2))
             masks[f"{layer}.bias"] = ~removed
         for layer, zeros in self._passed.items():
-            rank = self._parameters[f"{layer}.weight"].dim()
+            rank = self._entries[f"{layer}.weight"].dim()
             masks[f"{layer}.weight"] = ~zeros.reshape(-1, *[1] * (rank - 1))
             masks[f"{layer}.bias"] = ~zeros
         return {
-            name: torch.from_numpy(kept).expand(self._parameters[name].shape).clone()
+            name: torch.from_numpy(kept).expand(self._entries[name].shape).clone()
             for name, kept in masks.items()
-            if name in self._parameters and not kept.all()
+            if name in self._entries and not kept.all()
         }
 
     def _filters(self, step: Step, zeros: Flags) -> Flags:
         """Zero outputs: removed ones, and those that read only zeros and add no bias."""
-        weight = self._parameters[f"{step.layer}.weight"].detach()
-        bias = self._parameters.get(f"{step.layer}.bias")
-        live = (weight[:, torch.from_numpy(~zeros)] != 0).flatten(1).any(1).cpu().numpy()
+        live = np.asarray(self._entries.links(step.layer)[:, ~zeros].any(1))
+        bias = self._entries.get(f"{step.layer}.bias")
         if bias is not None:
-            live |= (bias.detach() != 0).cpu().numpy()
+            live |= bias.numpy()
         return ~live | self._removed.get(step.layer, np.zeros(len(live), dtype=bool))

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseprune.formats.mask import Masks
-from sparseprune.prune.accounting import Parameters
+from sparseprune.prune.accounting import Entries, Flags, Parameters
 from sparseprune.prune.blocks import Block, Side, find, removed
-from sparseprune.prune.dead import Flags, spread
+from sparseprune.prune.dead import spread
 from sparseprune.prune.filter_scores import Score
 from sparseprune.prune.levels import Counts, nearest
 from sparseprune.prune.pruned import Pruned
@@ -35,15 +35,17 @@ def prune(score: Score, side: Side, parameters: Parameters, task: Task) -> Prune
         for block, worth in zip(blocks, score(parameters, task, blocks), strict=True)
     ]
 
+    entries = Entries.of(parameters)
+
     def counts(level: Fraction) -> Counts:
         return tuple(fraction_kept(block.size, level, task.round_to) for block in blocks)
 
     def attempt(kept: Counts) -> Pruned:
         chosen = [first(order, number) for order, number in zip(orders, kept, strict=True)]
-        return Pruned(masks(parameters, task, blocks, chosen))
+        return Pruned(masks(entries, task, blocks, chosen))
 
     levels = fractions([block.size for block in blocks])
-    return nearest(levels, counts, attempt, parameters, task)
+    return nearest(levels, counts, attempt, entries, task)
 
 
 def fractions(sizes: Sequence[int]) -> list[Fraction]:
@@ -81,11 +83,10 @@ def masks(
 
 def _with_zeros(parameters: Parameters, task: Task, chosen: Masks) -> Masks:
     """``chosen``, and single weights of the allowed layers that are zero already."""
-    complete = dict(chosen)
+    complete, entries = dict(chosen), Entries.of(parameters)
     for layer in sorted(task.allowed):
         name = f"{layer}.weight"
-        nonzero = (parameters[name] != 0).cpu()
-        kept = nonzero & chosen[name] if name in chosen else nonzero
-        if not kept.all():
+        kept = entries[name] & chosen[name] if name in chosen else entries[name]
+        if not kept.numpy().all():
             complete[name] = kept
     return complete

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from sparseprune.errors import InputError
-from sparseprune.prune.accounting import Parameters, count, masked, ratio
+from sparseprune.prune.accounting import Entries, Parameters, count, ratio
 from sparseprune.prune.pruned import Pruned
 from sparseprune.prune.task import Task
 
@@ -39,10 +39,12 @@ def nearest(
     # Ratios and not outcomes are held: the masks of a large network are as many bytes as weights.
     tried: dict[Counts, float] = {}
 
+    entries = Entries.of(parameters)
+
     def achieved(level: L) -> float:
         kept = counts(level)
         if kept not in tried:
-            left = count(masked(parameters, attempt(kept).masks), task.graph)
+            left = count(entries.masked(attempt(kept).masks), task.graph)
             tried[kept] = ratio(left, task.dense, task.unit)
         return tried[kept]
 

@@ -4,6 +4,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -19,9 +20,10 @@ DELTA = 1e-16
 # A gradient is the mean over so many inputs; more at once only costs memory.
 _BATCH = 32
 
-#: (number of the input, layer, its module, what it reads): called for each input and each call of
-#: the layer, by several threads at once.
-Visit = Callable[[int, str, nn.Module, torch.Tensor], None]
+#: (number of the first input, layer, its module, what it reads): called for some inputs at each
+#: call of the layer, by several threads at once. May give what the layer answers, which then is
+#: not computed again.
+Visit = Callable[[int, str, nn.Module, torch.Tensor], torch.Tensor | None]
 
 
 def set_size(graph: NetworkGraph, held_out: int, delta: float = DELTA) -> int:
@@ -59,32 +61,38 @@ class Evidence:
         labels = None if self.labels is None else self.labels[:count]
         return Evidence(self.network, self.inputs[:count], labels)
 
-    def visit(self, layers: tuple[Layer, ...], visit: Visit) -> None:
-        """Run the inputs one by one; ``visit`` sees what each of ``layers`` reads.
+    def visit(self, layers: tuple[Layer, ...], visit: Visit, together: int = 1) -> None:
+        """Run the inputs, ``together`` at a time; ``visit`` sees what each of ``layers`` reads.
 
-        On the CPU each of torch's threads runs inputs of its own: a single picture is too small
-        for its layers to be shared. Memory is bounded by one input's activations per thread.
+        On the CPU each of torch's threads runs inputs of its own: few pictures are too small for
+        their layers to be shared. Memory is bounded by their activations per thread.
         """
         current = threading.local()
-        modules = {layer.name: self.network.get_submodule(layer.name) for layer in layers}
+        dense = any(node.target in ("view", "view_as") for node in self.network.graph.nodes)
 
-        def run(image: int) -> None:
-            current.image = image
+        def run(number: int) -> None:
+            current.image = image = number * together
             # What is not tracked is a setting of the thread.
             with torch.no_grad():
-                self.network(self.inputs[image : image + 1].clone())
+                self.network(self.inputs[image : image + together].clone())
 
-        handles = [
-            module.register_forward_pre_hook(
-                lambda module, args, name=name: visit(current.image, name, module, args[0])
-            )
-            for name, module in modules.items()
-        ]
-        try:
-            in_parallel(run, len(self.inputs), self.inputs.device)
-        finally:
-            for handle in handles:
-                handle.remove()
+        def wrapped(name: str, module: nn.Module) -> Callable[[torch.Tensor], torch.Tensor]:
+            compute: Callable[[torch.Tensor], torch.Tensor] = module.forward
+
+            def forward(input: torch.Tensor) -> torch.Tensor:
+                answer = visit(current.image, name, module, input)
+                if answer is None:
+                    return compute(input)
+                # Views of a tensor ask for the usual order of its values.
+                return answer.contiguous() if dense else answer
+
+            return forward
+
+        with ExitStack() as stack:
+            for layer in layers:
+                module = self.network.get_submodule(layer.name)
+                stack.enter_context(_forward(module, wrapped(layer.name, module)))
+            in_parallel(run, -(-len(self.inputs) // together), self.inputs.device)
 
     def gradients(self, layers: tuple[Layer, ...]) -> Iterator[dict[str, torch.Tensor]]:
         """Gradient of the mean cross-entropy by each layer's weight, batch after batch.
@@ -107,6 +115,19 @@ class Evidence:
                 "loss, got inputs alone; give (inputs, labels)"
             )
         return self.labels
+
+
+@contextmanager
+def _forward(module: nn.Module, forward: Callable[..., torch.Tensor]) -> Iterator[None]:
+    """Have ``module`` run ``forward``; as an attribute of its own it comes before the class's."""
+    before = module.__dict__.get("forward")
+    module.__dict__["forward"] = forward
+    try:
+        yield
+    finally:
+        del module.__dict__["forward"]
+        if before is not None:
+            module.__dict__["forward"] = before
 
 
 def in_parallel(run: Callable[[int], None], count: int, device: torch.device) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from sparseprune.prune import sensitivity
-from sparseprune.prune.accounting import Parameters
+from sparseprune.prune.accounting import Entries, Parameters
 from sparseprune.prune.blocks import Block, Numbers, find
 from sparseprune.prune.filters import first, masks, rounded
 from sparseprune.prune.levels import Counts, nearest
@@ -102,6 +102,8 @@ def prune(choose: Draw, parameters: Parameters, task: Task) -> Pruned:
     blocks = [block for block in find(parameters, task, "read") if block.read]
     channels = _channels(task, blocks)
 
+    entries = Entries.of(parameters)
+
     def counts(exponent: int) -> Counts:
         return tuple(
             rounded(item.needed(exponent), block.size, task.round_to)
@@ -114,27 +116,19 @@ def prune(choose: Draw, parameters: Parameters, task: Task) -> Pruned:
             _factors(item, block, number, lambda worth, kept: choose(worth, kept, random))
             for item, block, number in zip(channels, blocks, kept, strict=True)
         ]
-        chosen = Pruned(masks(parameters, task, blocks, [factor > 0 for factor in factors]))
+        chosen = Pruned(masks(entries, task, blocks, [factor > 0 for factor in factors]))
         if all(np.isin(factor, (0, 1)).all() for factor in factors):
             return chosen
         return replace(chosen, scales=_scales(parameters, blocks, factors))
 
-    return nearest(EXPONENTS, counts, attempt, parameters, task)
+    return nearest(EXPONENTS, counts, attempt, entries, task)
 
 
 def _channels(task: Task, blocks: Sequence[Block]) -> list[Channels]:
     readers = {name for block in blocks for name in block.readers}
     layers = {layer.name: layer for layer in task.graph.layers if layer.name in readers}
-    found = sensitivity.sensitivities(
-        task.evidence_or_raise(), tuple(layers.values()), sensitivity.maximum
-    )
-    # Largest over outputs and places of the kernel: [inputs].
-    by_input = {
-        name: values.flatten(2).amax((0, 2)).double().cpu().numpy()
-        if values.ndim > 2
-        else values.amax(0).double().cpu().numpy()
-        for name, values in found.items()
-    }
+    found = sensitivity.channel_sensitivities(task.evidence_or_raise(), tuple(layers.values()))
+    by_input = {name: values.double().cpu().numpy() for name, values in found.items()}
     result = []
     for block in blocks:
         parts = [block.pool(member, by_input[member.layer]).max(1) for member in block.read]

@@ -19,16 +19,16 @@ class Ranking:
     def __init__(self, worth: torch.Tensor, costs: torch.Tensor) -> None:
         """Rank units of ``worth`` [n] and ``costs`` int64 [n]; those of no cost are never kept."""
         order = worth.argsort(descending=True, stable=True)
-        self._order = order[costs[order] > 0]
-        self._paid = costs[self._order].cumsum(0)
-        self._units = len(worth)
+        self._paid = costs[order].cumsum(0)
+        # Places and not their order are held: comparing them takes a hundredth of writing flags
+        # all over a tensor, and budgets are tried some twenty times.
+        self._place = torch.empty_like(order)
+        self._place[order] = torch.arange(len(order), device=order.device)
+        self._place.masked_fill_(costs == 0, len(order))
 
     def kept(self, budget: int) -> torch.Tensor:
         """Units taken one after the other until the next would cost more than is left, bool [n]."""
-        count = int(torch.searchsorted(self._paid, budget, right=True))
-        kept = torch.zeros(self._units, dtype=torch.bool, device=self._order.device)
-        kept[self._order[:count]] = True
-        return kept
+        return self._place < int(torch.searchsorted(self._paid, budget, right=True))
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,13 @@ would use.
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import fx
 
 from sparseprune.formats.mask import Masks
 from sparseprune.graph import NetworkGraph, Step
 from sparseprune.graph.zeros import propagate
-from sparseprune.prune.accounting import Parameters
-
-Flags = npt.NDArray[np.bool_]
+from sparseprune.prune.accounting import Entries, Flags, Parameters
 
 
 def without_dead(
@@ -29,38 +26,34 @@ def without_dead(
     channel whose output every reader multiplies by zero. Layers that are not ``allowed`` keep
     their entries.
     """
-    kept = {
-        name: masks[name] if name in masks else torch.ones_like(value, dtype=torch.bool).cpu()
-        for name, value in parameters.items()
-    }
-    live = _Live(parameters, masks)
+    live = Entries.of(parameters).masked(masks)
+    kept = _Kept(live, masks)
     _drop_readers_of_zeros(live, graph, kept, allowed)
     _drop_unread(live, graph, kept, allowed)
-    return {name: mask for name, mask in kept.items() if not mask.all()}
+    return {name: mask for name, mask in kept.masks.items() if not mask.numpy().all()}
 
 
-class _Live:
-    """Where a layer's parameters are not zero, and stay."""
+class _Kept:
+    """Masks from which more is dropped; those given are left as they are."""
 
-    def __init__(self, parameters: Parameters, masks: Masks) -> None:
-        self._parameters, self._masks = parameters, masks
+    def __init__(self, entries: Entries, masks: Masks) -> None:
+        self._entries, self._own = entries, set[str]()
+        self.masks = {name: mask.cpu() for name, mask in masks.items()}
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._parameters
-
-    def entries(self, name: str) -> torch.Tensor:
-        nonzero = (self._parameters[name].detach() != 0).cpu()
-        return nonzero & self._masks[name] if name in self._masks else nonzero
-
-    def links(self, layer: str) -> Flags:
-        """Of a weight [O, I, ...]: whether output o reads input i, bool [O, I]."""
-        entries = self.entries(f"{layer}.weight")
-        links: Flags = (entries.flatten(2).any(2) if entries.ndim > 2 else entries).numpy()
-        return links
+    def of(self, name: str) -> torch.Tensor:
+        """The mask of a parameter, to write to."""
+        if name not in self._own:
+            self._own.add(name)
+            self.masks[name] = (
+                self.masks[name].clone()
+                if name in self.masks
+                else torch.ones_like(self._entries[name])
+            )
+        return self.masks[name]
 
 
 def _drop_readers_of_zeros(
-    live: _Live, graph: NetworkGraph, kept: Masks, allowed: frozenset[str]
+    live: Entries, graph: NetworkGraph, kept: _Kept, allowed: frozenset[str]
 ) -> None:
     """Drop weights whose input channel is zero at every call of their layer, in place."""
     zeros_read: dict[str, Flags] = {}
@@ -70,17 +63,16 @@ def _drop_readers_of_zeros(
         if step.kind not in ("conv", "linear") or not _plain(live, step, len(zeros)):
             return np.zeros(outputs, dtype=bool)
         zeros_read[step.layer] = zeros_read.get(step.layer, True) & zeros
-        adds = f"{step.layer}.bias" in live and live.entries(f"{step.layer}.bias").numpy()
+        adds = f"{step.layer}.bias" in live and live[f"{step.layer}.bias"].numpy()
         return np.asarray(~(live.links(step.layer)[:, ~zeros].any(1) | adds))
 
     propagate(graph.steps, verdict)
     for layer, zeros in zeros_read.items():
         if layer in allowed and zeros.any():
-            kept[f"{layer}.weight"] = kept[f"{layer}.weight"].clone()
-            kept[f"{layer}.weight"][:, torch.from_numpy(zeros)] = False
+            kept.of(f"{layer}.weight")[:, torch.from_numpy(zeros)] = False
 
 
-def _drop_unread(live: _Live, graph: NetworkGraph, kept: Masks, allowed: frozenset[str]) -> None:
+def _drop_unread(live: Entries, graph: NetworkGraph, kept: _Kept, allowed: frozenset[str]) -> None:
     """Drop the filters and norm channels whose output nobody reads, in place."""
     prunable = {layer.name for layer in graph.layers}
     for layer, read in _reads(live, graph).items():
@@ -88,11 +80,10 @@ def _drop_unread(live: _Live, graph: NetworkGraph, kept: Masks, allowed: frozens
             continue
         for name in (f"{layer}.weight", f"{layer}.bias"):
             if name in live:
-                kept[name] = kept[name].clone()
-                kept[name][torch.from_numpy(~read)] = False
+                kept.of(name)[torch.from_numpy(~read)] = False
 
 
-def _reads(live: _Live, graph: NetworkGraph) -> Mapping[str, Flags]:
+def _reads(live: Entries, graph: NetworkGraph) -> Mapping[str, Flags]:
     """For each layer with parameters, which of its output channels are read at some call."""
     wanted: dict[fx.Node, Flags] = {}
     by_layer: dict[str, Flags] = {}
@@ -111,7 +102,7 @@ def _reads(live: _Live, graph: NetworkGraph) -> Mapping[str, Flags]:
     return by_layer
 
 
-def _read(live: _Live, step: Step, out: Flags, start: int, size: int) -> Flags:
+def _read(live: Entries, step: Step, out: Flags, start: int, size: int) -> Flags:
     """Which of an input's ``size`` channels a step reads for the outputs ``out`` that are read.
 
     ``start`` is where the input begins in a concatenation. What is not understood is read.
@@ -128,9 +119,9 @@ def _read(live: _Live, step: Step, out: Flags, start: int, size: int) -> Flags:
     return everything
 
 
-def _plain(live: _Live, step: Step, inputs: int) -> bool:
+def _plain(live: Entries, step: Step, inputs: int) -> bool:
     """Whether the layer's weight is [channels made, channels read, ...]: no groups."""
     name = f"{step.layer}.weight"
     if name not in live or step.across:
         return False
-    return live.entries(name).shape[:2] == (step.channels, inputs)
+    return live[name].shape[:2] == (step.channels, inputs)

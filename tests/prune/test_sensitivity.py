@@ -5,11 +5,20 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from sparseprune.graph import trace
 from sparseprune.prune import cycle, sensitivity_size
 from sparseprune.prune.observe import gather
-from sparseprune.prune.sensitivity import maximum, mean, patches, sensitivities
+from sparseprune.prune.patches import by_channel, by_place, patches
+from sparseprune.prune.sensitivity import (
+    ChannelTracker,
+    Tracker,
+    channel_sensitivities,
+    maximum,
+    mean,
+    sensitivities,
+)
 from sparseprune.recipe import Prune
 
 CONVS = [
@@ -45,13 +54,25 @@ def reference(weight: torch.Tensor, points: list[torch.Tensor], reduce) -> torch
     return best
 
 
+def columns(layer: nn.Module, read: torch.Tensor) -> torch.Tensor:
+    """The patches [K, P] in the order of the flattened weight, by torch's own function."""
+    if isinstance(layer, nn.Linear):
+        return read.T
+    return functional.unfold(
+        read.detach(), layer.kernel_size, layer.dilation, layer.padding, layer.stride
+    )[0]
+
+
 @pytest.mark.parametrize("options", CONVS)
 def test_patches_times_weight_is_the_convolution(options):
     conv = nn.Conv2d(3, 4, bias=False, **options).double()
     picture = torch.randn(1, 3, 7, 6, dtype=torch.float64)
     expected = conv(picture).flatten(2)[0]
-    found = conv.weight.flatten(1) @ patches(conv, picture)
+    read = patches(conv, picture)
+    assert read.shape[1:3] == conv(picture).shape[2:]
+    found = by_place(conv.weight) @ read.flatten(0, -2).T
     torch.testing.assert_close(found, expected)
+    assert torch.equal(by_channel(by_place(conv.weight), conv.weight.shape), conv.weight)
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(mean, torch.mean), (maximum, torch.amax)])
@@ -74,12 +95,98 @@ def test_sensitivity_against_its_definition(filled, ours, theirs, nonnegative):
     read = {"0": inputs, "2": model[:2](inputs), "4": model[:4](inputs)}
     for name, values in read.items():
         layer = model.get_submodule(name)
-        points = [patches(layer, value[None]).detach() for value in values]
+        points = [columns(layer, value[None]) for value in values]
         weight = layer.weight.detach().flatten(1)
         expected = reference(weight, points, theirs).reshape(layer.weight.shape)
         # Sums of at most 18 products in float32.
         torch.testing.assert_close(found[name].double(), expected, rtol=1e-5, atol=1e-6)
         assert 0 <= float(found[name].min()) <= float(found[name].max()) <= 1 + 1e-6
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+def test_channels_have_the_largest_sensitivity_of_their_weights(filled, padding):
+    """Also where bounds leave most out: many smooth inputs, zero weights, a silent channel."""
+    model = filled(
+        nn.Sequential(
+            nn.Conv2d(4, 40, 3, padding=padding, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(40, 70, 3, stride=2),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(70, 5),
+        ),
+        6,
+    )
+    with torch.no_grad():
+        model[0].weight[3] = 0
+        model[2].weight[:, 5:9] *= torch.rand(70, 4, 3, 3) > 0.5
+    generator = torch.Generator().manual_seed(7)
+    coarse = torch.randn(21, 4, 3, 3, generator=generator)
+    inputs = functional.interpolate(coarse, size=15, mode="bilinear")
+    graph = trace(model, inputs)
+    evidence = gather(graph, model.state_dict(), inputs)
+    weights = sensitivities(evidence, graph.layers, maximum)
+    found = channel_sensitivities(evidence, graph.layers)
+    for name, values in weights.items():
+        largest = values.flatten(2).amax((0, 2)) if values.ndim > 2 else values.amax(0)
+        assert torch.equal(found[name], largest)
+    assert found["2"][3] == 0
+
+
+@pytest.mark.parametrize("kind", [Tracker, ChannelTracker])
+def test_memory_is_four_times_the_weights_whatever_is_seen(filled, kind):
+    conv = filled(nn.Conv2d(8, 16, 3), 4)
+    tracker = kind(conv.weight, mean) if kind is Tracker else kind(conv.weight)
+    for _ in range(3):
+        tracker.see(conv, torch.rand(4, 8, 9, 9))
+    held = [value for value in vars(tracker).values() if isinstance(value, torch.Tensor)]
+    assert sum(value.untyped_storage().nbytes() for value in held) == 4 * conv.weight.nbytes
+
+
+def test_few_inputs_are_in_work_at_a_time(filled):
+    """However many are held out: that bounds activations and patches."""
+    model = filled(nn.Sequential(nn.Conv2d(1, 2, 2)), 3)
+    inputs = torch.rand(11, 1, 3, 3)
+    graph = trace(model, inputs)
+    seen = []
+    evidence = gather(graph, model.state_dict(), inputs)
+    evidence.visit(graph.layers, lambda image, *rest: seen.append((image, len(rest[2]))), 4)
+    assert sorted(seen) == [(0, 4), (4, 4), (8, 3)]
+
+
+def test_what_visitors_answer_is_what_the_network_goes_on_with(filled):
+    """Views ask for the usual order of values; a layer's own forward is back afterwards."""
+
+    class Viewing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(2, 3, 3, padding=1, stride=2)
+            self.head = nn.Linear(27, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(torch.relu(self.conv(x)).view(-1, 27))
+
+    model = filled(Viewing(), 5)
+    inputs = torch.randn(6, 2, 6, 6)
+    graph = trace(model, inputs)
+    evidence = gather(graph, model.state_dict(), inputs)
+    layer = graph.layers[-1]
+    before = []
+    evidence.visit((layer,), lambda *seen: before.append(seen[3]))
+    read = []
+    track = Tracker(model.conv.weight, mean)
+
+    def visit(image: int, name: str, module: nn.Module, given: torch.Tensor) -> torch.Tensor | None:
+        if name == "conv":
+            return track.see(module, given)
+        read.append(given)
+        return None
+
+    evidence.visit(graph.layers, visit)
+    # Sums of at most 18 products in float32, in another order.
+    torch.testing.assert_close(torch.cat(read), torch.cat(before), rtol=1e-5, atol=1e-5)
+    assert "forward" not in evidence.network.get_submodule("conv").__dict__
 
 
 def test_each_input_is_a_data_point_of_its_own(filled):
