@@ -54,15 +54,18 @@ class Tracker:
     def __init__(self, weight: torch.Tensor, reduce: Reduce) -> None:
         """Track ``weight`` [O, ...]."""
         self._shape = weight.shape
+        # The kernel computes in single precision; of networks in 16 bits, quotients of what their
+        # products are rounded to would rank rounding.
+        whole = weight.detach().flatten(1).float()
         # Entries of the other sign are zero in each part, and so are what they contribute.
-        self._parts = torch.cat(list(_signs(weight.detach().flatten(1))))
+        self._parts = torch.cat(list(_signs(whole)))
         self._largest = torch.zeros_like(self._parts)
         self._reduce = reduce
         self._one_at_a_time = threading.Lock()
 
     def see(self, patches: torch.Tensor) -> None:
         """One input, as patches [K, P]; any number of threads may come with one each."""
-        for inputs in _signs(patches.T.contiguous()):
+        for inputs in _signs(patches.T.float().contiguous()):
             totals = inputs @ self._parts.T
             some = totals > torch.finfo(totals.dtype).eps
             inverse = totals.reciprocal_().masked_fill_(~some, 0)
