@@ -6,16 +6,20 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
 ``run``         name, digest (of the recipe), recipe, seed, machine, versions, notes {distribution:
                 what a reader must know of it}, data {name, digest, train, test, classes}
 ``training``    id, losses (mean of each epoch), seconds
-``network``     id, role (parent, separate, pruned), method, target_ratio, ratio (of all
+``network``     id, role (parent, separate, pruned, control), method, target_ratio, ratio (of all
                 parameters, achieved), unit, params, nonzero, flops_ratio, form (dense, sparse,
                 slim), coupling, rule (how tied channels left), round_to, channels, onnx (path in
                 the run folder), onnx_bytes, provider, claimed {nodes, of}, parity {max_abs,
-                bound, images}, seed
+                bound, images}, seed, cycles (retrainings; of a control, of those it is compared
+                with; null of the parent)
 ``evaluation``  id, runner (accelerated, twin), distribution, severity, correct, total,
                 agreement (number of labels equal to the parent's), softmax_distance (mean l2 to
-                the parent's); the last two null where there is no parent
+                the parent's); the last two null where there is no parent. Of networks that
+                segment correct, total and agreement count pixels, and mean_iou is there too:
+                of all pixels of the set
 ``hidden_loss`` id, distribution, total, flipped, unexplained (flips that rounding cannot explain),
-                lost, gained, difference, low, high, max_abs
+                lost, gained, difference, low, high, max_abs; of networks that segment in pixels,
+                with pictures and error (standard error of the difference, over pictures)
 ``verdict``     id, total, flipped, unexplained, difference, low, high, passed, sentence
 ``potential``   method, runner, distribution, potential, censored (hit the end of the grid)
 ``recommendation`` method, runner, distributions, ratio, id (both null when no ratio holds
@@ -33,6 +37,7 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
 
 import json
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +92,16 @@ def read_run(run: Path) -> list[Row]:
             "give the folder that 'sparseprune run' printed"
         )
     return [row for file in files for row in read(file)]
+
+
+def score(row: Row) -> Fraction:
+    """How good a network is by an ``evaluation`` row, exactly, 0 to 1.
+
+    Mean IoU where it segments, else the share of pictures it gets right.
+    """
+    if "mean_iou" in row:
+        return Fraction(row["mean_iou"])
+    return Fraction(row["correct"], row["total"])
 
 
 def select(rows: Iterable[Row], kind: str, **fields: Any) -> list[Row]:

@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sparseprune.data.pictures import FilePictures, Images, Pictures
+from sparseprune.data.masks import Masks
+from sparseprune.data.pictures import FilePictures, Images, Pictures, pieces
 from sparseprune.errors import InputError
 
 Labels = NDArray[np.int64]
@@ -21,14 +22,14 @@ class Dataset:
     ``images`` is uint8 [N, H, W, C] with C = 1 (grey) or 3 (RGB), ``labels`` int64 [N] indexes
     ``classes``. Pictures are an array, or decoded when they are asked for (``pictures``: take those
     in ``pieces``). Where a picture has several classes, ``labels`` is [N, classes]: 1 present,
-    0 absent, -1 not to be counted. ``digest`` is the SHA-256 of shapes and bytes. ``mean`` and
-    ``std`` are per channel on the scale 0..1: those published with the set, or those of the
-    *training* pictures, for the test split too.
+    0 absent, -1 not to be counted; where each pixel has one, ``labels`` are ``Masks`` [N, H, W].
+    ``digest`` is the SHA-256 of shapes and bytes. ``mean`` and ``std`` are per channel on the scale
+    0..1: those published with the set, or those of the *training* pictures, for the test split too.
     """
 
     name: str
     images: Pictures
-    labels: Labels
+    labels: Labels | Masks
     classes: tuple[str, ...]
     digest: str
     mean: tuple[float, ...]
@@ -63,28 +64,47 @@ def pair(
             f"{name}: expected train and test pictures of one shape [H, W, C], got "
             f"{list(train[0].shape[1:])} and {list(test[0].shape[1:])}; resize one split"
         )
-    mean, std = statistics(train[0])
+    return described(name, train, test, classes, train[0])
+
+
+def described(
+    name: str,
+    train: tuple[Pictures, Labels],
+    test: tuple[Pictures, Labels],
+    classes: tuple[str, ...],
+    measured: Pictures,
+) -> tuple[Dataset, Dataset]:
+    """Both splits with the statistics of ``measured``, pictures of the training split.
+
+    Raises:
+        InputError: a channel of them is constant.
+    """
+    mean, std = statistics(measured)
     if min(std) == 0:
         raise InputError(
             f"{name}: expected training pictures that differ, got the same value in every pixel of "
             f"channel {std.index(0.0)}; check the files"
         )
     first, second = (
-        Dataset(name, images, labels, classes, digest(images, labels), mean, std)
+        Dataset(name, images, labels, classes, digest_of(images, labels), mean, std)
         for images, labels in (train, test)
     )
     return first, second
 
 
-def statistics(images: Images) -> Statistics:
+def statistics(images: Pictures) -> Statistics:
     """Mean and (population) standard deviation per channel, on the scale 0..1.
 
     Taken from 256-bin histograms, hence exact sums however many pictures there are.
     """
     levels = np.arange(256) / 255.0
+    counts = np.zeros((images.shape[-1], 256), np.int64)
+    for _, piece in pieces(images):
+        for channel, count in enumerate(counts):
+            count += np.bincount(piece[..., channel].ravel(), minlength=256)
     mean, std = [], []
-    for channel in range(images.shape[-1]):
-        share = np.bincount(images[..., channel].ravel(), minlength=256) / images[..., 0].size
+    for count in counts:
+        share = count / count.sum()
         centre = float(share @ levels)
         mean.append(centre)
         std.append(float(np.sqrt(share @ (levels - centre) ** 2)))
@@ -100,8 +120,12 @@ def digest(images: Images, labels: Labels) -> str:
     return value.hexdigest()
 
 
-def digest_of(images: Pictures, labels: Labels) -> str:
+def digest_of(images: Pictures, labels: Labels | Masks) -> str:
     """``digest``, or what stands for it where the pictures are files."""
+    if isinstance(labels, Masks):
+        return hashlib.sha256(
+            f"{digest_of(images, np.zeros(0, np.int64))} {labels.digest()}".encode()
+        ).hexdigest()
     if isinstance(images, FilePictures):
         return images.digest(labels)
     return digest(images[:], labels)

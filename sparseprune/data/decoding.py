@@ -1,9 +1,10 @@
-"""One picture file to an array: what may be opened, and the crops of the published sets."""
+"""One picture file to an array: what may be opened, and how it is cut."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,45 @@ MAX_PIXELS = 100_000_000
 # Pillow's modes of 8 bits per channel; converting 16-bit ones would silently clip them.
 GREY = frozenset({"1", "L", "LA"})
 COLOUR = frozenset({"P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"})
+
+
+class Cut(Protocol):
+    """How a decoded picture becomes one of the set's size."""
+
+    @property
+    def indices(self) -> bool:
+        """Whether pixels are class numbers, to be read as stored and never blended."""
+
+    @property
+    def wants(self) -> str:
+        """What a picture must be like, for messages."""
+
+    def __call__(self, picture: Image.Image) -> Image.Image:
+        """The picture, cut."""
+
+    def fits(self, size: tuple[int, int]) -> bool:
+        """Whether a picture of (width, height) can be cut so."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Pictures that all have the set's size (width, height) already."""
+
+    size: tuple[int, int]
+    indices: bool = False
+
+    @property
+    def wants(self) -> str:
+        """The one size."""
+        return f"{self.size[0]} x {self.size[1]} pixels like the first picture"
+
+    def __call__(self, picture: Image.Image) -> Image.Image:
+        """As it is."""
+        return picture
+
+    def fits(self, size: tuple[int, int]) -> bool:
+        """Whether it has the size."""
+        return size == self.size
 
 
 @dataclass(frozen=True)
@@ -37,6 +77,11 @@ class Geometry:
     resize: int | None = None
     border: int = 0
     indices: bool = False
+
+    @property
+    def wants(self) -> str:
+        """Enough pixels."""
+        return f"a picture of which {self.crop} x {self.crop} pixels can be cut"
 
     def __call__(self, picture: Image.Image) -> Image.Image:
         """The picture at crop x crop pixels."""
@@ -64,26 +109,34 @@ class Geometry:
         return short > 0 and self.resize * self.resize * long <= MAX_PIXELS * short
 
 
-def decode(path: Path, geometry: Geometry, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """The picture as uint8 [H, W, C] of ``shape``: RGB, or with ``geometry.indices`` as stored.
+def decode(path: Path, cut: Cut, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """The picture as uint8 [H, W, C] of ``shape``: RGB or grey, or with ``cut.indices`` as stored.
 
     Raises:
         InputError: not a picture of 8 bits per channel, too large or too small.
     """
     with opened(path) as picture:
-        if not geometry.fits(picture.size):
+        if not cut.fits(picture.size):
             raise InputError(
-                f"{path}: expected a picture of which {geometry.crop} x {geometry.crop} pixels can "
-                f"be cut, got {picture.size[0]} x {picture.size[1]}; check which set it belongs to"
+                f"{path}: expected {cut.wants}, got {picture.size[0]} x {picture.size[1]}; "
+                "check which set it belongs to"
             )
-        known = frozenset({"P", "L"}) if geometry.indices else GREY | COLOUR
+        known, kind = _modes(cut.indices, shape[-1])
         if picture.mode not in known:
-            kind = "a palette or grey" if geometry.indices else "an 8-bit grey or colour"
             raise InputError(
                 f"{path}: expected {kind} picture, got mode {picture.mode}; convert it"
             )
-        whole = picture if geometry.indices else picture.convert("RGB")
-        return np.asarray(geometry(whole)).reshape(shape)
+        whole = picture if cut.indices else picture.convert("L" if shape[-1] == 1 else "RGB")
+        return np.asarray(cut(whole)).reshape(shape)
+
+
+def _modes(indices: bool, channels: int) -> tuple[frozenset[str], str]:
+    """Pillow's modes that can be read so, and what they are called."""
+    if indices:
+        return frozenset({"P", "L"}), "a palette or grey"
+    if channels == 1:
+        return GREY, "an 8-bit grey"
+    return GREY | COLOUR, "an 8-bit grey or colour"
 
 
 @contextmanager

@@ -7,22 +7,28 @@ from pathlib import Path
 import numpy as np
 
 from sparseprune import recipe
-from sparseprune.data.dataset import Dataset, Labels, pair, prefix
-from sparseprune.data.decoding import COLOUR, GREY, opened
-from sparseprune.data.pictures import Images
+from sparseprune.data.dataset import Dataset, Labels, described, pair, prefix
+from sparseprune.data.decoding import COLOUR, GREY, Geometry, Whole, opened
+from sparseprune.data.pictures import FilePictures, Images
 from sparseprune.errors import InputError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg"})
 
-# The pictures are held in memory; a larger set wants a limit (data.train, data.test).
-MAX_BYTES = 4 << 30
+# Sets up to this many bytes are held in memory; larger ones are decoded as they are used.
+HELD_BYTES = 1 << 30
+
+# So many pictures tell mean and deviation of a set that is not held: among 1024 the mean is known
+# to about half a level of 255 x 3 %, and every process of a run reads them anew.
+_MEASURED = 1024
 
 
 def load(settings: recipe.Data) -> tuple[Dataset, Dataset]:
-    """Pictures sorted into one folder per class; all of one size.
+    """Pictures sorted into one folder per class; all of one size, or resized to ``settings.size``.
 
-    Grey (C = 1) when every picture read is grey, RGB otherwise. Only the pictures that the limits
-    keep are opened.
+    Small sets of one size are held in memory: grey (C = 1) when every picture read is grey, RGB
+    otherwise. Of larger sets, and resized ones, nothing is kept: pictures are decoded when asked
+    for, grey when the first is, and mean and deviation are those of 1024 of them, balanced over
+    the classes. Only the pictures that the limits keep are opened.
 
     Raises:
         InputError: no root, no classes, a class the training split lacks, or an unusable picture.
@@ -39,9 +45,27 @@ def load(settings: recipe.Data) -> tuple[Dataset, Dataset]:
         )
     train_files, train_labels = _files(settings.root / "train", classes, settings.train)
     test_files, test_labels = _files(settings.root / "test", classes, settings.test)
-    images = read([*train_files, *test_files])
+    files = [*train_files, *test_files]
+    width, height = _size(files[0])
     split = len(train_files)
-    return pair("folder", (images[:split], train_labels), (images[split:], test_labels), classes)
+    if settings.size is None and math.prod((len(files), width, height, 3)) <= HELD_BYTES:
+        images = read(files)
+        parts = (images[:split], train_labels), (images[split:], test_labels)
+        return pair("folder", *parts, classes)
+    train = _on_disk(train_files, settings.size, files[0])
+    test = _on_disk(test_files, settings.size, files[0])
+    measured = train.subset(prefix(train_labels, min(_MEASURED, split), str(settings.root)))
+    return described("folder", (train, train_labels), (test, test_labels), classes, measured)
+
+
+def _on_disk(files: Sequence[Path], side: int | None, first: Path) -> FilePictures:
+    """Pictures that stay where they are; as many channels as ``first`` has."""
+    with opened(first) as picture:
+        channels = 1 if picture.mode in GREY else 3
+        size = picture.size
+    if side is not None:
+        return FilePictures(files, Geometry(side, resize=side), (side, side), channels)
+    return FilePictures(files, Whole(size), size[::-1], channels)
 
 
 def read(files: Sequence[Path]) -> Images:
@@ -51,11 +75,6 @@ def read(files: Sequence[Path]) -> Images:
         InputError: names the first picture that cannot be decoded or differs in size.
     """
     width, height = _size(files[0])
-    if math.prod((len(files), width, height, 3)) > MAX_BYTES:
-        raise InputError(
-            f"{files[0]}: expected at most {MAX_BYTES} bytes of pictures, got {len(files)} of "
-            f"{width} x {height}; set data.train and data.test, or make the pictures smaller"
-        )
     images = np.empty((len(files), height, width, 3), np.uint8)
     grey = True
     for place, path in enumerate(files):
@@ -101,7 +120,7 @@ def _decode(path: Path, size: tuple[int, int]) -> np.ndarray:
         if picture.size != size:
             raise InputError(
                 f"{path}: expected {size[0]} x {size[1]} pixels like the first picture, got "
-                f"{picture.size[0]} x {picture.size[1]}; resize the pictures to one size"
+                f"{picture.size[0]} x {picture.size[1]}; set data.size, or resize them to one size"
             )
         if picture.mode not in GREY | COLOUR:
             raise InputError(

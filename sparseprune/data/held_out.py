@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sparseprune.data.dataset import Dataset, balanced_order, digest_of
+from sparseprune.data.dataset import Dataset, Labels, balanced_order, digest_of
+from sparseprune.data.masks import Masks
 from sparseprune.data.pictures import subset
 from sparseprune.errors import InputError
 
@@ -34,13 +35,17 @@ def hold_out(train: Dataset, fraction: float) -> tuple[Dataset, Dataset]:
     shuffled = np.argsort(_mixed(total), kind="stable")
     # Masks and multi-label rows have no class to balance by.
     order = shuffled
-    if train.labels.ndim == 1:
+    if isinstance(train.labels, np.ndarray) and train.labels.ndim == 1:
         order = shuffled[balanced_order(train.labels[shuffled])]
     return _part(train, np.sort(order[count:])), _part(train, np.sort(order[:count]))
 
 
 def _part(train: Dataset, places: NDArray[np.intp]) -> Dataset:
-    images, labels = subset(train.images, places), train.labels[places]
+    images = subset(train.images, places)
+    if isinstance(train.labels, Masks):
+        labels: Labels | Masks = train.labels.subset(places)
+    else:
+        labels = train.labels[places]
     return replace(train, images=images, labels=labels, digest=digest_of(images, labels))
 
 

@@ -14,7 +14,7 @@ from sparseprune.errors import InputError
 # Of the training pictures; every published network uses them.
 STATISTICS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 SIDE = 224
-GEOMETRY = Geometry(crop=SIDE, resize=256)
+
 
 SUFFIXES = frozenset({".jpeg", ".jpg", ".png"})
 
@@ -24,7 +24,7 @@ def load(settings: recipe.Data) -> tuple[Dataset, Dataset]:
 
     Classes are the synsets of the training folder in sorted order, which is the order of published
     networks' outputs (no development kit is needed). Every picture is resized to 256 pixels on its
-    shorter side and cut to its centre of 224 x 224.
+    shorter side and cut to its centre of 224 x 224, or in this proportion to ``settings.size``.
 
     Raises:
         InputError: no root, no synset folders, validation pictures that are not sorted into them,
@@ -33,14 +33,18 @@ def load(settings: recipe.Data) -> tuple[Dataset, Dataset]:
     if settings.root is None:
         raise InputError("data.root: expected a folder with train and val for imagenet, got none")
     classes = synsets(settings.root / "train")
-    train = split(settings.root / "train", classes, settings.train)
-    test = split(settings.root / "val", classes, settings.test)
+    how = geometry(settings.size or SIDE)
+    train = split(settings.root / "train", classes, settings.train, how)
+    test = split(settings.root / "val", classes, settings.test, how)
     return train, test
 
 
-def split(
-    folder: Path, classes: Sequence[str], limit: int | None, geometry: Geometry = GEOMETRY
-) -> Dataset:
+def geometry(side: int) -> Geometry:
+    """The centre of ``side`` pixels of a picture whose shorter side is 256/224 of that."""
+    return Geometry(crop=side, resize=round(side * 256 / SIDE))
+
+
+def split(folder: Path, classes: Sequence[str], limit: int | None, geometry: Geometry) -> Dataset:
     """The pictures below ``folder``, one folder per synset, sorted by name within each."""
     found = synsets(folder)
     numbers = {name: number for number, name in enumerate(classes)}

@@ -6,7 +6,7 @@ from functools import partial
 from typing import NamedTuple
 
 from sparseprune import recipe
-from sparseprune.data import cifar, fashion, folder, idx, imagenet
+from sparseprune.data import cifar, fashion, folder, idx, imagenet, voc
 from sparseprune.data.dataset import Dataset
 from sparseprune.data.held_out import hold_out
 from sparseprune.errors import InputError
@@ -18,7 +18,11 @@ LOADERS: dict[str, Callable[[recipe.Data], tuple[Dataset, Dataset]]] = {
     "cifar10": partial(cifar.load, cifar.CIFAR10),
     "cifar100": partial(cifar.load, cifar.CIFAR100),
     "imagenet": imagenet.load,
+    "voc": voc.segmentation,
+    "voc_augmented": partial(voc.segmentation, train="trainaug", masks="SegmentationClassAug"),
 }
+# Sets whose pictures come in many sizes.
+RESIZED = ("imagenet", "voc", "voc_augmented", "folder")
 
 
 class Splits(NamedTuple):
@@ -53,6 +57,11 @@ def splits(settings: recipe.Data) -> Splits:
         hint = f"did you mean {near[0]!r}?" if near else "use one of them"
         raise InputError(
             f"data.name: expected one of {', '.join(LOADERS)}, got {settings.name!r}; {hint}"
+        )
+    if settings.size is not None and settings.name not in RESIZED:
+        raise InputError(
+            f"data.size: expected one of {', '.join(RESIZED)}, whose pictures are resized as they "
+            f"are read, got {settings.name!r}; leave it out"
         )
     train, test = LOADERS[settings.name](settings)
     if settings.validation == 0:

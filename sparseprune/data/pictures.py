@@ -5,15 +5,16 @@ is asked for and keeps nothing, so a set may be far larger than memory.
 """
 
 import hashlib
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sparseprune.data.decoding import Geometry, decode
+from sparseprune.data.decoding import Cut, decode
 from sparseprune.errors import InputError
 
 Images = NDArray[np.uint8]
@@ -53,18 +54,18 @@ class FilePictures:
 
     Attributes:
         files: one per picture.
-        geometry: how a decoded picture becomes one of ``size`` (height, width).
+        cut: how a decoded picture becomes one of ``size`` (height, width).
     """
 
     ndim = 4
     dtype = np.dtype(np.uint8)
 
     def __init__(
-        self, files: Sequence[Path], geometry: Geometry, size: tuple[int, int], channels: int = 3
+        self, files: Sequence[Path], cut: Cut, size: tuple[int, int], channels: int = 3
     ) -> None:
-        """Nothing is opened yet. ``channels`` is 3 (RGB) or 1 (indices, as in masks)."""
+        """Nothing is opened yet. ``channels`` is 3 (RGB) or 1 (grey, or indices, as in masks)."""
         self.files = files
-        self.geometry = geometry
+        self.cut = cut
         self.size = size
         self.shape = (len(files), *size, channels)
 
@@ -73,6 +74,14 @@ class FilePictures:
 
     def __getitem__(self, places: Places) -> Images:
         """Decoded pictures.
+
+        Raises:
+            InputError: as ``cut_each``.
+        """
+        return self.cut_each(places, itertools.repeat(self.cut))
+
+    def cut_each(self, places: Places, cuts: Iterable[Cut]) -> Images:
+        """Decoded pictures at ``places``, each cut in its own way.
 
         Raises:
             InputError: names the first picture that cannot be used, or too many were asked for.
@@ -85,21 +94,21 @@ class FilePictures:
                 f"{len(chosen)} pictures; set data.train or data.test, or take them in pieces"
             )
         result = np.empty(wanted, np.uint8)
-        for row, place in enumerate(chosen):
-            result[row] = decode(self.files[place], self.geometry, self.shape[1:])
+        for row, (place, cut) in enumerate(zip(chosen, cuts, strict=False)):
+            result[row] = decode(self.files[place], cut, self.shape[1:])
         return result
 
     def subset(self, places: NDArray[np.integer]) -> "FilePictures":
         """The pictures at ``places``, still on disk."""
         files = [self.files[place] for place in places]
-        return FilePictures(files, self.geometry, self.size, self.shape[3])
+        return FilePictures(files, self.cut, self.size, self.shape[3])
 
     def digest(self, labels: NDArray[np.integer]) -> str:
         """Hex SHA-256 over labels, shape, and the name and size of every file.
 
         Not over pixels: reading all of ImageNet to name it would take half an hour.
         """
-        value = hashlib.sha256(f"{self.shape} {self.geometry!r}".encode())
+        value = hashlib.sha256(f"{self.shape} {self.cut!r}".encode())
         value.update(np.ascontiguousarray(labels, "<i8").data)
         for file in self.files:
             value.update(f"{file.parent.name}/{file.name} {file.stat().st_size}\n".encode())

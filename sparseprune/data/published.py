@@ -10,6 +10,7 @@ from sparseprune.data.cifar import CIFAR10_CLASSES
 from sparseprune.data.cifar_shifts import cifar10_1, cifar10_c
 from sparseprune.data.dataset import Dataset, Labels, prefix
 from sparseprune.data.imagenet import SIDE
+from sparseprune.data.masks import Masks
 from sparseprune.data.pictures import Images, Pictures, in_memory
 from sparseprune.errors import InputError
 
@@ -21,7 +22,7 @@ class Published:
     name: str
     severity: int
     images: Pictures
-    labels: Labels
+    labels: Labels | Masks
 
     @property
     def held(self) -> bool:

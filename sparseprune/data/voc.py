@@ -4,15 +4,15 @@ Source: Everingham et al., "The Pascal Visual Object Classes Challenge" (IJCV 20
 """
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from sparseprune import recipe
 from sparseprune.data import imagenet
-from sparseprune.data.dataset import Dataset, Labels
+from sparseprune.data.dataset import Dataset, Labels, digest_of
 from sparseprune.data.decoding import Geometry
+from sparseprune.data.masks import Masks
 from sparseprune.data.pictures import FilePictures
 from sparseprune.errors import InputError
 
@@ -21,8 +21,6 @@ CLASSES = (
     *("diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa"),
     *("train", "tvmonitor"),
 )
-VOID = 255  # pixels on the outlines of objects: never counted
-
 # The study's test pictures (paper 3.2): shorter side and crop.
 SIDE = 513
 
@@ -31,23 +29,6 @@ _NAME = re.compile(r"[\w.-]+", re.ASCII)
 _MAX_BYTES = 4 << 20
 # What stands behind a picture's name, as a label: present, absent, present but difficult.
 _MEANING = {"1": 1, "-1": 0, "0": -1}
-
-
-@dataclass(frozen=True)
-class Segmented:
-    """Pictures with masks of one split.
-
-    ``images`` are uint8 [N, 513, 513, 3], ``masks`` uint8 [N, 513, 513, 1]: the number of a class,
-    0 being background, or ``VOID``. Both are decoded when asked for.
-    """
-
-    name: str
-    images: FilePictures
-    masks: FilePictures
-    classes: tuple[str, ...]
-    digest: str
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
 
 
 def classification(settings: recipe.Data) -> tuple[Dataset, Dataset]:
@@ -60,15 +41,18 @@ def classification(settings: recipe.Data) -> tuple[Dataset, Dataset]:
     """
     root = _root(settings)
     return (
-        _several(root, "train", settings.train),
-        _several(root, "val", settings.test),
+        _several(root, "train", settings.train, settings.size or imagenet.SIDE),
+        _several(root, "val", settings.test, settings.size or imagenet.SIDE),
     )
 
 
 def segmentation(
     settings: recipe.Data, *, train: str = "train", masks: str = "SegmentationClass"
-) -> tuple[Segmented, Segmented]:
+) -> tuple[Dataset, Dataset]:
     """Splits ``train`` and val from ``ImageSets/Segmentation``.
+
+    ``images`` are uint8 [N, 513, 513, 3], or of another side (``settings.size``); ``labels`` are
+    ``Masks`` of the same size. Both are decoded when asked for.
 
     The larger training set of SBD is found in the layout it is usually converted to with
     ``train="trainaug", masks="SegmentationClassAug"``.
@@ -78,8 +62,8 @@ def segmentation(
     """
     root = _root(settings)
     return (
-        _segmented(root, train, masks, settings.train),
-        _segmented(root, "val", masks, settings.test),
+        _segmented(root, train, masks, settings.train, settings.size or SIDE),
+        _segmented(root, "val", masks, settings.test, settings.size or SIDE),
     )
 
 
@@ -97,7 +81,7 @@ def _root(settings: recipe.Data) -> Path:
     )
 
 
-def _several(root: Path, split: str, limit: int | None) -> Dataset:
+def _several(root: Path, split: str, limit: int | None, side: int) -> Dataset:
     lists = {name: _entries(root, "Main", f"{name}_{split}", 2) for name in CLASSES}
     names = [entry[0] for entry in lists[CLASSES[0]]]
     labels: Labels = np.empty((len(names), len(CLASSES)), np.int64)
@@ -110,27 +94,22 @@ def _several(root: Path, split: str, limit: int | None) -> Dataset:
             )
         labels[:, column] = [_MEANING[entry[1]] for entry in entries]
     kept = _first(names, limit, root)
-    images = FilePictures(_pictures(root, kept), imagenet.GEOMETRY, (imagenet.SIDE,) * 2)
+    images = FilePictures(_pictures(root, kept), imagenet.geometry(side), (side, side))
     labels = labels[: len(kept)]
     mean, std = imagenet.STATISTICS
     return Dataset("voc", images, labels, CLASSES, images.digest(labels), mean, std)
 
 
-def _segmented(root: Path, split: str, folder: str, limit: int | None) -> Segmented:
+def _segmented(root: Path, split: str, folder: str, limit: int | None, side: int) -> Dataset:
     names = [entry[0] for entry in _entries(root, "Segmentation", split, 1)]
     kept = _first(names, limit, root)
-    size = (SIDE, SIDE)
-    images = FilePictures(_pictures(root, kept), Geometry(SIDE, resize=SIDE), size)
-    masks = FilePictures(
-        [_existing(root / folder / f"{name}.png") for name in kept],
-        Geometry(SIDE, resize=SIDE, indices=True),
-        size,
-        channels=1,
-    )
-    nothing = np.zeros(0, np.int64)
-    digest = images.digest(nothing) + masks.digest(nothing)
+    images = FilePictures(_pictures(root, kept), Geometry(side, resize=side), (side, side))
+    files = [_existing(root / folder / f"{name}.png") for name in kept]
+    numbers = Geometry(side, resize=side, indices=True)
+    masks = Masks(FilePictures(files, numbers, (side, side), channels=1))
+    classes = ("background", *CLASSES)
     mean, std = imagenet.STATISTICS
-    return Segmented("voc", images, masks, ("background", *CLASSES), digest, mean, std)
+    return Dataset("voc", images, masks, classes, digest_of(images, masks), mean, std)
 
 
 def _entries(root: Path, kind: str, name: str, width: int) -> list[list[str]]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from sparseprune.errors import InputError
-from sparseprune.records import Row, select
+from sparseprune.records import Row, score, select
 
 # Uniform noise has a figure of its own (paper 1.8); D' is the mean over the corruptions.
 _NOT_SHIFTED = ("clean", "noise")
@@ -14,8 +14,9 @@ def rows(run: Sequence[Row]) -> list[Row]:
     """``excess_error`` rows, one per pruned network and runner.
 
     value = [l(pruned, D') - l(pruned, D)] - [l(parent, D') - l(parent, D)], where l is the top-1
-    error, D the clean test pictures and D' the unweighted mean over the corruptions (paper 1.7).
-    0 means that pruning costs the same everywhere. No rows where no corruption was evaluated.
+    error (1 - mean IoU where networks segment), D the clean test pictures and D' the unweighted
+    mean over the corruptions (paper 1.7). 0 means that pruning costs the same everywhere. No rows
+    where no corruption was evaluated.
 
     Args:
         run: the ``network`` and ``evaluation`` rows of a run.
@@ -54,7 +55,7 @@ def excess(evaluations: Sequence[Row]) -> float:
     Raises:
         InputError: ``evaluations`` hold no clean or no shifted evaluation.
     """
-    errors = {row["distribution"]: 1 - row["correct"] / row["total"] for row in evaluations}
+    errors = {row["distribution"]: 1 - float(score(row)) for row in evaluations}
     shifted = [error for name, error in errors.items() if name not in _NOT_SHIFTED]
     if "clean" not in errors or not shifted:
         raise InputError(

@@ -2,26 +2,30 @@
 
 A pruned network holds on a distribution if it loses at most ``delta`` of accuracy against its own
 dense parent there. In counts: correct >= parent's correct - delta * total, not strict, with delta
-read as the decimal that was written, so that the boundary is exact.
+read as the decimal that was written, so that the boundary is exact. Networks that segment are held
+to their mean IoU in the same way, as a count of which 1 is all.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from sparseprune.errors import InputError
-from sparseprune.records import Row, select
+from sparseprune.records import Row, score, select
+
+# Pictures, or mean IoU.
+Count: TypeAlias = int | Fraction
 
 
-def holds(correct: int, parent: int, total: int, delta: float) -> bool:
+def holds(correct: Count, parent: Count, total: int, delta: float) -> bool:
     """Whether ``correct`` of ``total`` pictures is commensurate with the parent's count."""
     return parent - correct <= Fraction(repr(delta)) * total
 
 
 def potential(
-    grid: Iterable[tuple[float, int]], parent: int, total: int, delta: float
+    grid: Iterable[tuple[float, Count]], parent: Count, total: int, delta: float
 ) -> tuple[float, bool]:
     """The largest ratio whose network holds, and whether it is the end of the grid.
 
@@ -121,17 +125,18 @@ class _Grid:
         ids = {self.parent, *(id for _, id in self.points)}
         return list(dict.fromkeys(name for id, name in self.counts if id in ids))
 
-    def correct(self, id: str, distribution: str) -> int:
-        row = self._row(id, distribution)
-        if row["total"] != self.total(distribution):
+    def correct(self, id: str, distribution: str) -> Count:
+        row, parent = self._row(id, distribution), self._row(self.parent, distribution)
+        if row["total"] != parent["total"]:
             raise InputError(
-                f"{id} on {distribution}: expected {self.total(distribution)} pictures as for the "
+                f"{id} on {distribution}: expected {parent['total']} pictures as for the "
                 f"parent, got {row['total']}; evaluate both on the same pictures"
             )
-        return int(row["correct"])
+        return score(row) if "mean_iou" in row else int(row["correct"])
 
     def total(self, distribution: str) -> int:
-        return int(self._row(self.parent, distribution)["total"])
+        row = self._row(self.parent, distribution)
+        return 1 if "mean_iou" in row else int(row["total"])
 
     def holds(self, id: str, distribution: str, delta: float) -> bool:
         parent = self.correct(self.parent, distribution)

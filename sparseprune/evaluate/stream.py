@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseprune.errors import GateError, InputError
-from sparseprune.evaluate import hidden_loss, metrics
+from sparseprune.evaluate import hidden_loss, metrics, segments
 from sparseprune.evaluate.metrics import Labels
+from sparseprune.evaluate.segments import Masks
 from sparseprune.evaluate.verdicts import verdict
 from sparseprune.records import Row, select
 from sparseprune.runtime import Runner
@@ -30,8 +31,8 @@ class Shift(Protocol):
         """How far it is from clean."""
 
     @property
-    def labels(self) -> Labels | None:
-        """[N], the pictures' own; None where they are those of the test set."""
+    def labels(self) -> Labels | Masks | None:
+        """[N] or [N, H, W], the pictures' own; None where they are those of the test set."""
 
     def batches(self) -> Iterable[npt.NDArray[np.float32]]:
         """Normalised pictures [n, C, H, W] in the order of the labels; gone through once a runner.
@@ -56,7 +57,7 @@ class Pair:
 
 def run(
     shifts: Sequence[Shift],
-    labels: Labels,
+    labels: Labels | Masks,
     networks: Mapping[str, Pair],
     *,
     parent: str | None = None,
@@ -66,11 +67,12 @@ def run(
 
     Args:
         shifts: each that fits in memory is made once and shown to all networks.
-        labels: [N], of every shift that has none of its own.
+        labels: [N], or masks [N, H, W] of networks that segment, of every shift that has none of
+            its own.
         networks: by id.
         parent: id of the network that agreement and softmax distance refer to, each runner to
             the parent's runner of the same name; None leaves both fields empty.
-        progress: called after every prediction.
+        progress: called after every prediction: of a whole shift, or of a few pictures to segment.
 
     Raises:
         InputError: ``parent`` is unknown, or a shift's pictures and ``labels`` do not match.
@@ -79,24 +81,69 @@ def run(
     if parent is not None and parent not in networks:
         raise InputError(f"parent: expected one of {', '.join(networks)}, got {parent!r}")
     order = sorted(networks, key=lambda id: id != parent)
-    total = len(shifts) * sum(len(list(pair.runners())) for pair in networks.values())
+    every = {id: networks[id] for id in order}
     rows: list[Row] = []
-    done = 0
-    for shift in shifts:
+    for number, shift in enumerate(shifts):
         truth = labels if shift.labels is None else shift.labels
-        pictures = shift.batches()
-        reference: dict[str, Logits] = {}
-        for id in order:
-            logits: dict[str, Logits] = {}
-            for name, runner in networks[id].runners():
-                logits[name] = _predict(id, runner, shift, pictures, len(truth))
-                done += 1
-                progress(done, total, f"{id} on {shift.name}")
-            if id == parent:
-                reference = {"twin": logits["accelerated"], **logits}
-            rows += _rows(id, shift, logits, truth, reference)
+        counted = _Counted(progress, number, len(shifts))
+        if isinstance(truth, np.ndarray) and truth.ndim == 1:
+            rows += _classified(shift, truth, every, parent, counted)
+        else:
+            rows += _segmented(shift, truth, every, parent, counted)
     twins = [id for id in networks if networks[id].twin is not None]
     return rows + [verdict(select(rows, "hidden_loss", id=id)) for id in twins if shifts]
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """Tells of the predictions on one of several shifts as a part of those on all."""
+
+    progress: Progress
+    shift: int
+    shifts: int
+
+    def __call__(self, done: int, each: int, text: str) -> None:
+        self.progress(self.shift * each + done, self.shifts * each, text)
+
+
+def _classified(
+    shift: Shift, labels: Labels, networks: Mapping[str, Pair], parent: str | None, told: _Counted
+) -> Iterator[Row]:
+    """All pictures of the shift through each network in turn; its logits are kept till its end."""
+    pictures = shift.batches()
+    each = sum(len(list(pair.runners())) for pair in networks.values())
+    done = 0
+    reference: dict[str, Logits] = {}
+    for id, pair in networks.items():
+        logits: dict[str, Logits] = {}
+        for name, runner in pair.runners():
+            logits[name] = _predict(id, runner, shift, pictures, len(labels))
+            done += 1
+            told(done, each, f"{id} on {shift.name}")
+        if id == parent:
+            reference = {"twin": logits["accelerated"], **logits}
+        yield from _rows(id, shift, logits, labels, reference)
+
+
+def _segmented(
+    shift: Shift,
+    masks: Labels | Masks,
+    networks: Mapping[str, Pair],
+    parent: str | None,
+    told: _Counted,
+) -> Iterator[Row]:
+    """Few pictures at a time through all networks."""
+    runners = {id: dict(pair.runners()) for id, pair in networks.items()}
+    place = {id: number for number, id in enumerate(networks)}
+    count = len(masks)
+
+    def progress(id: str, seen: int) -> None:
+        # Counted as though each network saw the pictures it has seen at once.
+        done = seen * len(place) - (len(place) - 1 - place[id])
+        told(done, count * len(place), f"{id} on {shift.name}")
+
+    head = shift.name, shift.severity
+    return segments.rows(head, shift.batches(), masks, runners, parent, progress)
 
 
 def _predict(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sparseprune.errors import InputError
+from sparseprune.evaluate import segments
 from sparseprune.evaluate.hidden_loss import interval
 from sparseprune.records import Row
 
@@ -54,10 +55,17 @@ def _worst(rows: Sequence[Row]) -> Row | None:
     level = 1 - (1 - LEVEL) / len(rows)
     lossy = []
     for row in rows:
-        low, high = interval(row["gained"], row["lost"], row["total"], level)
+        low, high = _bounds(row, level)
         if high < 0:
             lossy.append({**row, "low": low, "high": high, "level": level})
     return min(lossy, key=lambda row: float(row["difference"]), default=None)
+
+
+def _bounds(row: Row, level: float) -> tuple[float, float]:
+    """The interval of a row's difference: of pictures, or of pixels, which come in pictures."""
+    if "error" in row:
+        return segments.interval(row["difference"], row["error"], level)
+    return interval(row["gained"], row["lost"], row["total"], level)
 
 
 def _sentence(row: Row, lossy: Row | None) -> str:

@@ -3,6 +3,7 @@
 A family lives in one file; this module holds the list of names, the checks and the loading.
 """
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -28,7 +29,18 @@ from sparseprune.models import (
 )
 from sparseprune.models.own import allow
 
-__all__ = ["NAMES", "Stored", "allow", "build", "create", "load", "own", "resize"]
+__all__ = [
+    "NAMES",
+    "Stored",
+    "allow",
+    "build",
+    "create",
+    "deployed",
+    "load",
+    "own",
+    "resize",
+    "width",
+]
 
 # Every builder takes (input_shape, classes) and its options as keyword-only integers or booleans.
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
@@ -55,6 +67,9 @@ _BUILDERS: dict[str, Callable[..., nn.Module]] = {
     "feed_forward": feed_forward.feed_forward,
 }
 NAMES = tuple(_BUILDERS)
+
+# What channels are counted in, of ours and most likely of the user's own.
+_WIDTHS = ("width", "growth", "hidden")
 
 # Wide enough for every published network; a larger number is a typing error or a hostile file.
 _LARGEST = 1 << 16
@@ -123,6 +138,26 @@ def create(
     return builder(tuple(input_shape), classes, **options)
 
 
+def width(name: str, options: Mapping[str, Any]) -> tuple[str, int]:
+    """The option that scales all channels of an architecture, and what it is.
+
+    Raises:
+        InputError: there is none, or of the user's own network ``options`` do not say what it is.
+    """
+    known = dict(options)
+    if name in _BUILDERS:
+        parameters = inspect.signature(_BUILDERS[name]).parameters.values()
+        defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        known = {**defaults, **options}
+    for option in _WIDTHS:
+        if isinstance(known.get(option), int) and not isinstance(known[option], bool):
+            return option, known[option]
+    raise InputError(
+        f"model {name!r}: expected an option that scales its channels ({', '.join(_WIDTHS)}), got "
+        f"{', '.join(known) or 'none'}; write it into model.options, or leave out what needs it"
+    )
+
+
 def _check_logits(name: str, model: nn.Module, input_shape: tuple[int, ...], classes: int) -> None:
     """Run the user's network once, in eval mode: it must fit the data it is asked to learn."""
     training = model.training
@@ -176,6 +211,19 @@ def load(checkpoint: Stored) -> nn.Module:
     if slim:
         _try(model, input_shape)
     return model
+
+
+def deployed(model: nn.Module) -> nn.Module:
+    """The network without what only helps to train it: its auxiliary head, if it has one.
+
+    The head has torchvision's name, ``aux_classifier``. Shares all tensors with ``model``.
+    """
+    if not isinstance(getattr(model, "aux_classifier", None), nn.Module):
+        return model
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    twin = copy.deepcopy(model, dict(shared))
+    twin.register_module("aux_classifier", None)
+    return twin
 
 
 def _try(model: nn.Module, input_shape: tuple[int, ...]) -> None:

@@ -32,6 +32,14 @@ class RunFolder:
         """Weights of a network, zeros kept."""
         return self.root / "checkpoints" / f"{network}.safetensors"
 
+    def early(self, network: str) -> Path:
+        """Weights a network had early in its training, to rewind to."""
+        return self.root / "checkpoints" / f"{network}-early.safetensors"
+
+    def state(self, network: str) -> Path:
+        """State of the training of a network; gone once the checkpoint is there."""
+        return self.root / "checkpoints" / f"{network}.training"
+
     def masks(self, network: str) -> Path:
         """What pruning removed from a network."""
         return self.root / "masks" / f"{network}.safetensors"
@@ -86,6 +94,14 @@ def writing(folder: RunFolder) -> Iterator[None]:
             raise InputError(
                 f"{folder.root}: another process is working on this run; wait for it to end"
             ) from None
-        for file in leftovers(folder.root):
+        for file in [*leftovers(folder.root), *_outlived(folder)]:
             file.unlink()
         yield
+
+
+def _outlived(folder: RunFolder) -> list[Path]:
+    """States of trainings whose checkpoint is there: the process ended between the two."""
+    states = folder.state("*")
+    return [
+        file for file in states.parent.glob(states.name) if folder.checkpoint(file.stem).exists()
+    ]

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
-import numpy as np
 import torch
 
 from sparseprune import environment, evaluate, measure, models, records, report
@@ -15,9 +15,13 @@ from sparseprune.errors import InputError
 from sparseprune.evaluate import Pair, potential
 from sparseprune.formats import checkpoint as checkpoints
 from sparseprune.formats import mask
-from sparseprune.pipeline import steps
+from sparseprune.formats.checkpoint import Checkpoint
+from sparseprune.formats.mask import Masks
+from sparseprune.pipeline import controls, steps
+from sparseprune.pipeline.fitting import forget
 from sparseprune.pipeline.folder import RunFolder
-from sparseprune.pipeline.networks import PARENT, SEPARATE, Network, networks
+from sparseprune.pipeline.networks import PARENT, Network, networks
+from sparseprune.pipeline.retraining import Around
 from sparseprune.pipeline.schedule import Progress, Task, counted
 from sparseprune.recipe import Recipe
 from sparseprune.records import Row
@@ -68,6 +72,8 @@ def _shown(recipe: Recipe) -> list[str]:
     model, spec = steps.network(recipe, learn)
     for pruning in recipe.prune:
         prune_room.check(model, torch.zeros(2, *spec["input_shape"]), pruning)
+    if "small" in recipe.controls:
+        models.width(recipe.model.name, recipe.model.options)
     if recipe.measure.batch > len(test.labels):
         raise InputError(
             f"measure.batch: expected at most the {len(test.labels)} test pictures, "
@@ -85,21 +91,27 @@ def _shown(recipe: Recipe) -> list[str]:
 
 
 def _network_tasks(folder: RunFolder, recipe: Recipe, network: Network) -> Iterator[Task]:
-    made = (folder.checkpoint(network.id), folder.records(f"training-{network.id}"))
-    name = _made_by(network.id)
-    if network.source is None:
-        yield Task(name, partial(train, folder, recipe, network), made)
-    else:
-        outputs = (*made, folder.masks(network.id))
-        source = _made_by(network.source)
-        yield Task(name, partial(prune, folder, recipe, network), outputs, (source,))
+    name = f"{_verb(network)} {network.id}"
+    made = partial(make, folder, recipe, network)
+    sources = [it for it in networks(recipe) if it.id == network.source]
+    after = tuple(f"{_verb(source)} {source.id}" for source in sources)
+    yield Task(name, made, _made(folder, recipe, network), after)
     shipped = (folder.onnx(network.id), folder.records(f"network-{network.id}"))
     yield Task(f"export {network.id}", partial(deploy, folder, recipe, network), shipped, (name,))
 
 
-def _made_by(id: str) -> str:
-    """The task that makes a network's weights."""
-    return f"train {id}" if id in (PARENT, SEPARATE) else f"prune {id}"
+def _verb(network: Network) -> str:
+    return "prune" if network.pruning else "train"
+
+
+def _made(folder: RunFolder, recipe: Recipe, network: Network) -> tuple[Path, ...]:
+    """Files of a network that is trained."""
+    made = [folder.checkpoint(network.id), folder.records(f"training-{network.id}")]
+    if network.pruning:
+        made.append(folder.masks(network.id))
+    if network.id == PARENT and recipe.retrain.mode == "rewind_weights":
+        made.append(folder.early(PARENT))
+    return tuple(made)
 
 
 def describe(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
@@ -127,26 +139,36 @@ def describe(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
     records.write(folder.records("run"), [row])
 
 
-def train(folder: RunFolder, recipe: Recipe, network: Network, progress: Progress) -> None:
-    """Train a dense network from scratch."""
+def make(folder: RunFolder, recipe: Recipe, network: Network, progress: Progress) -> None:
+    """Train, or prune and retrain, one network; the checkpoint is written last."""
     models.allow(recipe.model.name)
     start = time.perf_counter()
-    trained = steps.train_network(recipe, network.seed, progress)
-    checkpoints.save(folder.checkpoint(network.id), trained)
-    _write_training(folder, network, trained.meta["losses"], start)
+    made, masks = _trained(folder, recipe, network, progress)
+    if masks is not None:
+        mask.save(folder.masks(network.id), masks)
+    _write_training(folder, network, made.meta["losses"], start)
+    checkpoints.save(folder.checkpoint(network.id), made)
+    forget(folder.state(network.id))
 
 
-def prune(folder: RunFolder, recipe: Recipe, network: Network, progress: Progress) -> None:
-    """Prune the network's source to its target ratio and retrain."""
-    assert network.source is not None
-    assert network.pruning is not None
-    models.allow(recipe.model.name)
-    start = time.perf_counter()
+def _trained(
+    folder: RunFolder, recipe: Recipe, network: Network, progress: Progress
+) -> tuple[Checkpoint, Masks | None]:
+    state = folder.state(network.id)
+    if network.source is None:
+        early = folder.early(PARENT) if network.id == PARENT else None
+        around = Around(early=early, state=state)
+        return steps.train_network(recipe, network.seed, progress, around), None
     source = checkpoints.load(folder.checkpoint(network.source))
-    pruned, masks = steps.prune_network(source, recipe, network.pruning, network.target, progress)
-    checkpoints.save(folder.checkpoint(network.id), pruned)
-    mask.save(folder.masks(network.id), masks)
-    _write_training(folder, network, pruned.meta["losses"], start)
+    if network.control == "small":
+        asked = (network.target, network.unit, network.cycles)
+        made = controls.small_network(source, recipe, *asked, progress, Around(state=state))
+        return made, None
+    parent = checkpoints.load(folder.checkpoint(PARENT)) if recipe.retrain.distill else None
+    around = Around(parent, folder.early(PARENT), state)
+    if network.pruning is None:
+        return controls.extend_network(source, recipe, progress, around), None
+    return steps.prune_network(source, recipe, network.pruning, network.target, progress, around)
 
 
 def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progress) -> None:
@@ -189,7 +211,7 @@ def evaluate_shift(folder: RunFolder, recipe: Recipe, index: int, progress: Prog
     }
     rows = evaluate.run(
         [shift],
-        np.asarray(test.labels),
+        test.labels,
         pairs,
         parent=PARENT,
         progress=counted(progress),

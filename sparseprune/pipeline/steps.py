@@ -1,6 +1,7 @@
 """One step each: values in, new values out. The verbs and the stages of a run both call these."""
 
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -8,17 +9,41 @@ from typing import Any
 
 import torch
 
-from sparseprune import data, environment, exporter, models, prune, train
+from sparseprune import data, environment, evaluate, exporter, models, prune
 from sparseprune.convert import slim as slimming
-from sparseprune.data import Dataset
+from sparseprune.data import Dataset, shifts
 from sparseprune.errors import InputError
+from sparseprune.evaluate import Pair
 from sparseprune.formats import checkpoint as checkpoints
 from sparseprune.formats import mask
 from sparseprune.formats.checkpoint import Checkpoint
 from sparseprune.formats.mask import Masks
+from sparseprune.pipeline.fitting import Extra, fit, forget
+from sparseprune.pipeline.pruning import Aim, Gradual, held_out, to_target
+from sparseprune.pipeline.retraining import ALONE, Around, keep_early, retrain
 from sparseprune.pipeline.schedule import Progress
-from sparseprune.recipe import Data, Prune, Recipe, Train, parse
-from sparseprune.records import Row
+from sparseprune.recipe import Data, Prune, Recipe, parse
+from sparseprune.records import Row, score
+from sparseprune.runtime import TorchRunner
+
+__all__ = [
+    "Around",
+    "accuracy",
+    "describe",
+    "example",
+    "export_network",
+    "forget",
+    "held_out",
+    "network",
+    "pictures",
+    "prune_network",
+    "recipe_of",
+    "require_smaller",
+    "silent",
+    "slim_network",
+    "splits",
+    "train_network",
+]
 
 # Small networks train no faster on two threads than on one (measured: 2.2 s an epoch of 10 000
 # pictures either way). One thread also makes results independent of how many cores there are, and
@@ -42,12 +67,19 @@ def silent(fraction: float, text: str) -> None:
     """A progress callback for those who do not look."""
 
 
-def train_network(recipe: Recipe, seed: int, progress: Progress = silent) -> Checkpoint:
-    """Train the recipe's network from scratch on its training pictures."""
+def train_network(
+    recipe: Recipe, seed: int, progress: Progress = silent, around: Around = ALONE
+) -> Checkpoint:
+    """Train the recipe's network from scratch on its training pictures.
+
+    Early weights are written where ``around`` says, if the recipe's retraining will want them.
+    """
     learn, _ = pictures(recipe.data)
     torch.manual_seed(seed)
     model, spec = network(recipe, learn)
-    losses = _fit(model, learn, recipe.train, seed, None, progress)
+    watch = keep_early(model, recipe, len(learn.labels), around)
+    extra = Extra(state=around.state, watch=watch)
+    losses = fit(model, learn, recipe.train, seed, progress, extra)
     counts = asdict(prune.counts(model, torch.zeros(2, *spec["input_shape"])))
     meta = {
         "method": "dense",
@@ -75,9 +107,14 @@ def network(recipe: Recipe, learn: Dataset) -> tuple[torch.nn.Module, dict[str, 
 
 
 def prune_network(
-    source: Checkpoint, recipe: Recipe, settings: Prune, target: float, progress: Progress = silent
+    source: Checkpoint,
+    recipe: Recipe,
+    settings: Prune,
+    target: float,
+    progress: Progress = silent,
+    around: Around = ALONE,
 ) -> tuple[Checkpoint, Masks]:
-    """Prune to ``target`` and retrain.
+    """Prune to ``target`` and retrain, or with a gradual schedule prune while retraining.
 
     Zeros of ``source`` stay zero, so the masks of successive steps only shrink.
     """
@@ -90,13 +127,24 @@ def prune_network(
     model = models.load(source)
     dense = _counts(source, "dense")
     seed, method = source.meta["seed"], prune.METHODS[settings.method]
-    evidence = held_out(model, source, recipe, settings, seed)
-    cycle = prune.cycle(
-        model, example(source), settings, target, dense, held_out=evidence, seed=seed
-    )
-    cycle.apply(model)
+    evidence = held_out(model, example(source), splits(recipe.data), settings, seed)
+    aim = Aim(settings, target, dense, example(source), evidence, seed)
+    gradual = settings.schedule == "gradual"
+    if not gradual:
+        to_target(model, aim)
     masks = mask.of_zeros(model)
-    losses = _fit(model, learn, recipe.retrain, seed, masks, progress)
+    losses = retrain(
+        model,
+        learn,
+        recipe,
+        seed,
+        progress,
+        around,
+        masks,
+        functools.partial(Gradual, model, aim) if gradual else None,
+        f"{settings.model_dump_json()} {target}",
+    )
+    masks = mask.of_zeros(model) if gradual else masks
     counts = prune.counts(model, example(source))
     meta = {
         **source.meta,
@@ -107,34 +155,13 @@ def prune_network(
         "counts": asdict(counts),
         "unit": settings.unit,
         "coupling": settings.coupling if method.removes == "filters" else None,
+        "cycles": source.meta.get("cycles", 0) + 1,
+        "pruning": settings.model_dump(mode="json"),
         "losses": losses,
         "recipe": recipe.model_dump(mode="json"),
         "source": checkpoints.digest(source.state),
     }
     return Checkpoint(source.model, model.state_dict(), meta), masks
-
-
-def held_out(
-    model: torch.nn.Module, source: Checkpoint, recipe: Recipe, settings: Prune, seed: int
-) -> prune.HeldOut | None:
-    """The sensitivity set of a data-informed method: random held-out pictures (section 2.3).
-
-    Raises:
-        InputError: the recipe holds no pictures out.
-    """
-    if prune.METHODS[settings.method].needs == "nothing":
-        return None
-    pool = splits(recipe.data).held_out
-    if pool is None:
-        raise InputError(
-            f"{settings.method} looks at pictures that neither training nor tests see: expected "
-            "data.validation above 0 (0.1 in the study), got 0; train and prune with it"
-        )
-    count = prune.sensitivity_size(model, example(source), len(pool.images))
-    order = torch.randperm(len(pool.images), generator=torch.Generator().manual_seed(seed))
-    chosen = order[:count].sort().values.numpy()
-    inputs = torch.from_numpy(data.normalise(pool.images[chosen], pool))
-    return inputs, torch.from_numpy(pool.labels[chosen])
 
 
 def slim_network(source: Checkpoint, round_to: int) -> Checkpoint:
@@ -186,7 +213,9 @@ def export_network(
     model = models.load(source)
     if example_inputs is None:
         _, test = pictures(recipe_of(source).data)
-        example_inputs = data.normalise(test.images[:_PARITY_IMAGES], test)
+        pixels = math.prod(test.images.shape[1:3])
+        count = max(2, min(_PARITY_IMAGES, _PARITY_PIXELS // pixels))
+        example_inputs = data.normalise(test.images[:count], test)
     return exporter.export(
         model,
         path,
@@ -200,6 +229,8 @@ def export_network(
 
 # Enough pictures for the parity check to meet every class several times; 0.1 s on one core.
 _PARITY_IMAGES = 128
+# Of larger pictures than 128 x 128 fewer: a gigabyte of them would show nothing more.
+_PARITY_PIXELS = 1 << 21
 _PROVENANCE = (
     *("method", "form", "target_ratio", "ratio", "unit", "coupling", "round_to", "seed"),
     *("data", "recipe"),
@@ -220,35 +251,18 @@ def example(source: Checkpoint) -> torch.Tensor:
     return torch.zeros(2, *source.model["input_shape"])
 
 
-def _fit(
-    model: torch.nn.Module,
-    learn: Dataset,
-    settings: Train,
-    seed: int,
-    masks: Masks | None,
-    progress: Progress,
-) -> list[float]:
-    return train.fit(
-        model,
-        train.pictures(learn, settings, seed),
-        torch.from_numpy(learn.labels),
-        settings,
-        seed=seed,
-        masks=masks,
-        progress=lambda step, steps, loss: progress(step / steps, f"loss {loss:.3f}"),
-    )
-
-
 def accuracy(source: Checkpoint) -> float:
-    """Fraction of the recipe's test pictures a checkpoint gets right."""
+    """Fraction of the recipe's test pictures a checkpoint gets right; mean IoU if it segments."""
     _, test = pictures(recipe_of(source).data)
-    inputs = torch.from_numpy(data.normalise(test.images, test))
-    return train.accuracy(models.load(source), inputs, torch.from_numpy(test.labels))
+    runner = TorchRunner(models.load(source), name="checkpoint")
+    clean = shifts.Shift("clean", 0, lambda: shifts.normalised(test.images, test), held=False)
+    (row,) = evaluate.run([clean], test.labels, {"checkpoint": Pair(runner)})
+    return float(score(row))
 
 
 def describe(source: Checkpoint) -> Row:
     """What there is to say of a checkpoint: fields of its ``network`` row."""
-    keys = ("method", "form", "target_ratio", "ratio", "unit", "coupling", "round_to")
+    keys = ("method", "form", "target_ratio", "ratio", "unit", "coupling", "round_to", "cycles")
     found = {key: source.meta.get(key) for key in keys}
     dense, counts = _counts(source, "dense"), _counts(source, "counts")
     slimmed = source.meta.get("slim", {})

@@ -4,9 +4,10 @@ from sparseprune.prune.accounting import UNITS, Counts, count, ratio, ratios
 from sparseprune.prune.pruned import Pruned
 from sparseprune.prune.pruner import Pruner, Round
 from sparseprune.prune.registry import METHODS, Method
-from sparseprune.prune.schedules import Geometric, Iterative, OneShot, Schedule
+from sparseprune.prune.schedules import Cubic, Geometric, Iterative, OneShot, Schedule
 from sparseprune.prune.step import (
     HeldOut,
+    NothingToRemove,
     advance,
     check,
     counts,
@@ -19,10 +20,12 @@ __all__ = [
     "METHODS",
     "UNITS",
     "Counts",
+    "Cubic",
     "Geometric",
     "HeldOut",
     "Iterative",
     "Method",
+    "NothingToRemove",
     "OneShot",
     "Pruned",
     "Pruner",

@@ -103,7 +103,9 @@ class Evidence:
             with torch.enable_grad():
                 logits = self.network(self.inputs[chosen].clone())
                 _check_classes(logits, labels[chosen])
-                loss = functional.cross_entropy(logits, labels[chosen])
+                loss = functional.cross_entropy(
+                    logits, labels[chosen], ignore_index=_ignored(labels)
+                )
                 found = torch.autograd.grad(loss, list(weights.values()), materialize_grads=True)
             yield dict(zip(weights, found, strict=True))
 
@@ -140,12 +142,18 @@ def _check_classes(logits: object, labels: torch.Tensor) -> None:
             "expected a network that returns logits [N, classes, ...] to follow the gradient of "
             f"its loss, got {type(logits).__name__}; take a method that needs no labels"
         )
-    wrong = [label for label in labels.aminmax() if not 0 <= label < logits.shape[1]]
+    counted = labels.where(labels != _ignored(labels), 0)
+    wrong = [label for label in counted.aminmax() if not 0 <= label < logits.shape[1]]
     if wrong:
         raise InputError(
             f"expected labels from 0 and below the {logits.shape[1]} classes of the network, got "
             f"{int(wrong[0])}"
         )
+
+
+def _ignored(labels: torch.Tensor) -> int:
+    """The label that does not count: VOC's border where pixels are labelled, else torch's."""
+    return 255 if labels.ndim > 1 else -100
 
 
 def gather(

@@ -52,13 +52,37 @@ class Geometric:
 
     rounds: int
 
-    def ratios(self, target: float) -> list[float]:
-        """Round k of n keeps (1 - target)^(k / n).
+    def ratios(self, target: float, start: float = 0.0) -> list[float]:
+        """Round k of n, from a network pruned to ``start``, keeps (1 - target)^(k / n).
+
+        That is (1 - start) * ((1 - target) / (1 - start))^(k / n) where something is gone already.
 
         Raises:
             InputError: fewer than one round.
         """
-        if self.rounds < 1:
-            raise InputError(f"schedule: expected at least 1 round, got {self.rounds}")
-        kept = [(1 - target) ** (k / self.rounds) for k in range(1, self.rounds)]
+        _check(self.rounds)
+        left = (1 - target) / (1 - start)
+        kept = [(1 - start) * left ** (k / self.rounds) for k in range(1, self.rounds)]
         return [*(1 - part for part in kept), target]
+
+
+@dataclass(frozen=True)
+class Cubic:
+    """Much at first, little at last: the gradual schedule of Zhu and Gupta (2017)."""
+
+    rounds: int
+
+    def ratios(self, target: float, start: float = 0.0) -> list[float]:
+        """Round k of n prunes to target + (start - target) * (1 - k / n)^3.
+
+        Raises:
+            InputError: fewer than one round.
+        """
+        _check(self.rounds)
+        behind = [(1 - k / self.rounds) ** 3 for k in range(1, self.rounds)]
+        return [*(target + (start - target) * part for part in behind), target]
+
+
+def _check(rounds: int) -> None:
+    if rounds < 1:
+        raise InputError(f"schedule: expected at least 1 round, got {rounds}")

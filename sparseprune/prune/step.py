@@ -18,6 +18,11 @@ from sparseprune.recipe import Prune
 
 log = logging.getLogger(__name__)
 
+
+class NothingToRemove(InputError):
+    """The target is at or below the present ratio, or too near to it for a single unit to go."""
+
+
 #: Inputs that neither training nor tests see, or (inputs, their labels).
 HeldOut = torch.Tensor | tuple[torch.Tensor, torch.Tensor]
 
@@ -120,7 +125,7 @@ def advance(
     unit = settings.unit
     here = ratio(now, dense, unit)
     if not here < target < 1:
-        raise InputError(
+        raise NothingToRemove(
             f"target {unit} {target}: expected a ratio above the present {here:.4f} and below 1; "
             "give a higher target or start from a denser network"
         )
@@ -142,7 +147,7 @@ def advance(
     remaining = masked(parameters, pruned.masks)
     left = count(remaining, graph)
     if left.params == now.params:
-        raise InputError(
+        raise NothingToRemove(
             f"target {unit} {target}: expected {settings.method} to remove something, but the "
             f"ratio stays at {here:.4f}; give a higher target"
         )

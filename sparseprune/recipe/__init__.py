@@ -3,20 +3,21 @@
 import copy
 import difflib
 import hashlib
-import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import Field, JsonValue, ValidationError, field_validator
+from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 from sparseprune.errors import InputError
+from sparseprune.recipe.pruning import Method, Prune, Ratio, Unit
 from sparseprune.recipe.section import Section
-from sparseprune.recipe.training import Distill, Robust, Train
+from sparseprune.recipe.training import Distill, Retrain, Robust, Train
 
 __all__ = [
+    "Control",
     "Data",
     "Distill",
     "Evaluate",
@@ -28,6 +29,7 @@ __all__ = [
     "Ratio",
     "Recipe",
     "Report",
+    "Retrain",
     "Robust",
     "Section",
     "Slim",
@@ -38,27 +40,7 @@ __all__ = [
     "parse",
 ]
 
-Ratio = Annotated[float, Field(gt=0, lt=1)]
-Unit = Literal["params", "weights", "channels", "flops"]
-Method = Literal[
-    "WT",
-    "SiPP",
-    "SiPPRand",
-    "SiPPHybrid",
-    "SNIP",
-    "Taylor",
-    "LAMP",
-    "Random",
-    "FT",
-    "SoftFilter",
-    "RandomFilter",
-    "TaylorFilter",
-    "ThiNet",
-    "PFP",
-    "PFPRand",
-    "PFPTop",
-]
-
+Control = Literal["extended", "small"]
 
 S = TypeVar("S", bound=Section)
 
@@ -67,7 +49,9 @@ class Data(Section):
     """Which pictures. ``root`` points at files outside the package (the folder of the set).
 
     ``validation`` is the fraction of the training pictures that is held out of training (the
-    study: 0.1), the same whatever the seed.
+    study: 0.1), the same whatever the seed. ``size`` is the side of the pictures of ``imagenet``,
+    ``voc`` and ``folder``, in place of the set's own: the shorter side is resized and the centre
+    cut out as they are read.
     """
 
     name: str = "fashion_mnist"
@@ -75,6 +59,7 @@ class Data(Section):
     train: int | None = Field(None, gt=0, description="use the first N training pictures")
     test: int | None = Field(None, gt=0, description="use the first N test pictures")
     validation: float = Field(0, ge=0, lt=1, description="fraction held out of training")
+    size: int | None = Field(None, ge=8, le=4096, description="side of the pictures, in pixels")
     checksums: bool = Field(True, description="refuse files that are not the published ones")
 
 
@@ -87,36 +72,6 @@ class Model(Section):
 
     name: str = "resnet8"
     options: dict[str, JsonValue] = Field({})
-
-
-class Prune(Section):
-    """One method on a grid of ratios, each reached from the one before by prune and retrain.
-
-    ``unit`` says what the ratios count: of all parameters (the study's), of prunable weights,
-    of channels, or of the multiply-accumulates that prunable layers spend.
-    ``coupling`` is for filter methods: ``group`` prunes channels that a residual sum ties together
-    as one; ``independent`` masks each layer alone, as the study does. ``allocation`` and
-    ``pattern`` are for methods that remove single weights: ranked over the whole network or the
-    same fraction of each layer; alone ("1x1"), in blocks of outputs x inputs ("4x1") or N:M.
-    ``round_to`` is for filter methods: they keep a multiple of so many channels, or all.
-    """
-
-    method: Method
-    ratios: list[Ratio] = Field(min_length=1)
-    unit: Unit = "params"
-    coupling: Literal["group", "independent"] = "group"
-    allocation: Literal["global", "uniform"] = "global"
-    pattern: str = "1x1"
-    round_to: int = Field(1, gt=0)
-    prune_output_layer: bool = False
-    ignored_layers: list[str] = Field([])
-
-    @field_validator("ratios")
-    @classmethod
-    def _rising(cls, ratios: list[float]) -> list[float]:
-        if any(b <= a for a, b in itertools.pairwise(ratios)):
-            raise ValueError(f"ratios must rise from each to the next, got {ratios}")
-        return ratios
 
 
 class Slim(Section):
@@ -188,7 +143,12 @@ class Report(Section):
 
 
 class Recipe(Section):
-    """Everything a run depends on. The same recipe and machine give the same masks."""
+    """Everything a run depends on. The same recipe and machine give the same masks.
+
+    ``controls`` are dense networks to compare the pruned ones with: ``extended`` is the parent
+    retrained as often as a pruned network is, and nothing removed (the study's FakeNet); ``small``
+    is, for each ratio, the architecture with fewer channels, trained as long from scratch.
+    """
 
     version: Literal[1] = 1
     name: str = Field("run", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)
@@ -196,8 +156,9 @@ class Recipe(Section):
     data: Data = Data()
     model: Model = Model()
     train: Train = Train()
-    retrain: Train = Train(epochs=2)
+    retrain: Retrain = Retrain(epochs=2)
     prune: list[Prune] = Field(min_length=1)
+    controls: list[Control] = Field([])
     slim: Slim = Slim()
     export: Export = Export()
     evaluate: Evaluate = Evaluate()
@@ -211,6 +172,27 @@ class Recipe(Section):
         if len(set(methods)) < len(methods):
             raise ValueError(f"each method may stand once, got {', '.join(methods)}")
         return prune
+
+    @field_validator("controls")
+    @classmethod
+    def _each_control_once(cls, controls: list[Control]) -> list[Control]:
+        if len(set(controls)) < len(controls):
+            raise ValueError(f"each control may stand once, got {', '.join(controls)}")
+        return controls
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Recipe":
+        if self.train.distill is not None:
+            raise ValueError(
+                "train.distill: expected nothing, since the first network has no parent to learn "
+                "from; move it to retrain"
+            )
+        if self.retrain.rewinds and self.retrain.rewind >= self.train.epochs:
+            raise ValueError(
+                f"retrain.rewind: expected less than the {self.train.epochs} epochs of the "
+                f"training, got {self.retrain.rewind:g}"
+            )
+        return self
 
     def digest(self) -> str:
         """Eight hex digits that change whenever a setting does."""
@@ -299,6 +281,8 @@ def _sentence(section: type[Section], error: ValidationError) -> str:
     if first["type"] == "missing":
         return f"missing key '{where}'; add it"
     message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:  # of several sections together; all of them would bury the sentence
+        return message
     return f"'{where}': {message}, got {first['input']!r}"
 
 

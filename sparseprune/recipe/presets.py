@@ -21,7 +21,7 @@ Preset = Literal[
 
 _SGD = {"momentum": 0.9, "nesterov": False, "weight_decay": 1e-4}
 _STEPS = {"schedule": "multi_step", "gamma": 0.1}
-# Pad 4, random crop, flip: the pictures of CIFAR. Those of ImageNet and VOC are cropped when read.
+# Pad 4, random crop, flip: the pictures of CIFAR.
 _CIFAR = {**_SGD, **_STEPS, "lr": 0.1, "crop": 4, "flip": True}
 
 _RESNET: dict[str, Any] = {
@@ -49,6 +49,7 @@ _IMAGENET: dict[str, Any] = {
     "epochs": 90,
     "milestones": [30, 60, 80],
     "warmup_epochs": 5,
+    "cut": "area",
     "flip": True,
 }
 
@@ -86,6 +87,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "schedule": "poly",
         "power": 0.9,
         "warmup_epochs": 0,
+        "cut": "scale",
         "flip": True,
     },
 }

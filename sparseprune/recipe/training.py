@@ -47,6 +47,10 @@ class Train(Section):
     follow their course as if they had begun at the first step: ``multi_step`` multiplies by
     ``gamma`` at each of ``milestones`` (epochs), ``poly`` is ``(1 - t/T)^power``, ``cosine`` half a
     wave down to zero.
+
+    ``cut`` is for pictures that are cut as they are read (``imagenet``, ``voc``, ``folder`` with a
+    size): their centre, a random part resized (``area``, of ImageNet), or resized at random and
+    cut at a random place (``scale``, of VOC).
     """
 
     preset: Preset | None = None
@@ -63,10 +67,14 @@ class Train(Section):
     gamma: float = Field(0.1, gt=0, le=1, description="multi_step: factor at each milestone")
     power: float = Field(0.9, gt=0, description="poly: exponent")
     crop: int = Field(0, ge=0, le=64, description="pad so many pixels, crop at a random place")
+    cut: Literal["centre", "area", "scale"] = Field(
+        "centre", description="of pictures that are cut as they are read"
+    )
     flip: bool = Field(False, description="mirror each picture left to right half of the time")
     clip: float | None = Field(None, gt=0, description="largest norm of the whole gradient")
-    precision: Literal["float32", "bfloat16", "float16"] = Field(
-        "float32", description="of convolutions and products; the smaller ones need a GPU"
+    precision: Literal["float32", "bfloat16", "float16", "auto"] = Field(
+        "float32",
+        description="of convolutions and products; 16 bits need a GPU, auto is float16 on one",
     )
     distill: Distill | None = None
     robust: Robust | None = None
@@ -92,5 +100,33 @@ class Train(Section):
             raise ValueError(
                 "schedule one_cycle: expected warmup (a fraction of the steps) instead of "
                 "warmup_epochs; choose another schedule to count epochs"
+            )
+        return self
+
+
+class Retrain(Train):
+    """Training after each pruning (Renda, Frankle and Carbin 2020 compare the ways).
+
+    ``restart`` runs all of this section's schedule from the present weights, warm-up included, as
+    the study does; ``finetune`` runs as many epochs at the last rate of the training.
+    ``rewind_lr`` goes back to epoch ``rewind`` of the *training's* schedule and runs it to its end
+    from the present weights, ``rewind_weights`` from the weights that the dense network had there;
+    of this section they read ``distill`` and ``robust`` alone.
+    """
+
+    mode: Literal["restart", "finetune", "rewind_lr", "rewind_weights"] = "restart"
+    rewind: float = Field(0, ge=0, description="epoch of the training to go back to")
+
+    @property
+    def rewinds(self) -> bool:
+        """Whether the schedule is the training's, from a later step on."""
+        return self.mode in ("rewind_lr", "rewind_weights")
+
+    @model_validator(mode="after")
+    def _rewinds_if_told_where(self) -> "Retrain":
+        if self.rewind and not self.rewinds:
+            raise ValueError(
+                f"rewind {self.rewind:g}: expected mode rewind_lr or rewind_weights with it, got "
+                f"{self.mode}; set the mode or leave rewind out"
             )
         return self

@@ -31,9 +31,20 @@ class Network:
             return "dense parent"
         if self.role == "separate":
             return "separate network"
+        if self.role == "control":
+            return self._control
         return (
             f"{self.method}\u00a0{words.percent(self.ratio)}" if self.ratio is not None else self.id
         )
+
+    @property
+    def _control(self) -> str:
+        cycles, target = words.number(self.row.get("cycles")), self.row.get("target_ratio")
+        if self.method == "extended" and cycles is not None:
+            return f"extended, {words.plural(int(cycles), 'cycle')}"
+        if self.method == "small" and words.number(target) is not None:
+            return f"small dense\u00a0{words.percent(target)}"
+        return self.id
 
     @property
     def phrase(self) -> str:
@@ -55,14 +66,15 @@ class Facts:
 
     @cached_property
     def networks(self) -> list[Network]:
-        """Parent first, then the separate network, then the pruned by method and ratio."""
+        """Parent first, then the separate network, the pruned by method and ratio, controls."""
         found = {n.id: n for n in map(_network, select(self.rows, "network"))}
         methods = list(dict.fromkeys([*self._asked, *(n.method for n in found.values())]))
-        roles = ["parent", "separate"]
+        roles = {"parent": 0, "separate": 1, "control": 3}
 
-        def place(n: Network) -> tuple[int, int, float]:
-            role = roles.index(n.role) if n.role in roles else len(roles)
-            return role, methods.index(n.method), n.ratio if n.ratio is not None else 2.0
+        def place(n: Network) -> tuple[int, int, float, float]:
+            ratio = n.ratio if n.ratio is not None else 2.0
+            cycles = words.number(n.row.get("cycles")) or 0.0
+            return roles.get(n.role, 2), methods.index(n.method), ratio, cycles
 
         return sorted(found.values(), key=place)
 
@@ -91,7 +103,12 @@ class Facts:
     @cached_property
     def pruned(self) -> list[Network]:
         """Pruned networks, by method and rising ratio."""
-        return [n for n in self.networks if n.role not in ("parent", "separate")]
+        return [n for n in self.networks if n.role not in ("parent", "separate", "control")]
+
+    @cached_property
+    def controls(self) -> list[Network]:
+        """Dense networks that pruned ones are compared with: trained longer, or smaller."""
+        return [n for n in self.networks if n.role == "control"]
 
     @cached_property
     def methods(self) -> list[str]:

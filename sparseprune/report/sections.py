@@ -11,6 +11,7 @@ from sparseprune.report.hidden_loss import verdicts
 from sparseprune.report.readings import reading
 from sparseprune.report.tables import Fold, Table, excess_error
 from sparseprune.report.tables import accuracy as accuracy_table
+from sparseprune.report.tables import controls as controls_table
 from sparseprune.report.tables import hidden_loss as hidden_loss_table
 from sparseprune.report.tables import latency as latency_table
 from sparseprune.report.tables import networks as networks_table
@@ -71,7 +72,8 @@ def _accuracy(facts: Facts) -> Section:
     pictures = accuracy.pictures(facts)
     if not pictures:
         return _missing(id, title, "accuracies of the pruned networks", "evaluate")
-    tables = accuracy_table.tables(facts)
+    controls = controls_table.table(facts)
+    tables = accuracy_table.tables(facts) + ([controls] if controls else [])
     return Section(
         id,
         title,

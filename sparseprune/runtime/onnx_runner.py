@@ -62,6 +62,8 @@ class OnnxRunner:
     def predict(self, batch: npt.NDArray[Any]) -> Batch:
         """Logits [N, classes] of normalised pictures [N, C, H, W], both float32.
 
+        Of a network that segments: [N, classes, H, W].
+
         Raises:
             InputError: the batch is not what the model takes, or what it gives are not logits.
         """
@@ -80,10 +82,11 @@ class OnnxRunner:
             (logits,) = self.session.run([self._output], {self._input: pictures})
         except Exception as error:  # ONNX Runtime's errors share no base of their own
             raise InputError(onnxruntime.cause(self.name, error)) from error
-        if logits.ndim != 2 or len(logits) != len(pictures) or logits.dtype != np.float32:
+        if logits.ndim not in (2, 4) or len(logits) != len(pictures) or logits.dtype != np.float32:
             raise InputError(
                 f"{self.name}: expected float32 logits of shape [{len(pictures)}, classes], got "
-                f"{logits.dtype} {list(logits.shape)}; only classifiers are supported"
+                f"{logits.dtype} {list(logits.shape)}; only networks that classify or segment are "
+                "supported"
             )
         return logits  # type: ignore[no-any-return]
 

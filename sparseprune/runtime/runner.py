@@ -22,6 +22,8 @@ class Runner(Protocol):
     def predict(self, batch: npt.NDArray[Any]) -> Batch:
         """Logits [N, classes] of normalised pictures [N, C, H, W], both float32.
 
+        Of a network that segments: [N, classes, H, W].
+
         Raises:
             InputError: the batch is not what the network takes.
         """

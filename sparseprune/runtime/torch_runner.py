@@ -1,7 +1,7 @@
 """Run a torch module: the masked dense twin that an accelerated network is compared with."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,8 @@ class TorchRunner:
     def predict(self, batch: npt.NDArray[Any]) -> Batch:
         """Logits [N, classes] of normalised pictures [N, C, H, W], both float32.
 
+        Of a network that segments: [N, classes, H, W], those under ``out`` if it gives several.
+
         Raises:
             InputError: the batch is not an array of floats, is empty, or has another shape.
         """
@@ -79,7 +81,9 @@ class TorchRunner:
 
         part = part.to(self._device)
         try:
-            logits: torch.Tensor = self._model(part.contiguous(memory_format=self._layout))
+            answer = self._model(part.contiguous(memory_format=self._layout))
+            # As torchvision's networks that segment, beside the auxiliary head they train with.
+            logits: torch.Tensor = answer["out"] if isinstance(answer, Mapping) else answer
             return logits.float().cpu()
         except RuntimeError:
             if self._layout == torch.contiguous_format:

@@ -26,6 +26,7 @@ class Descent:
         self.device = next(model.parameters()).device
         _check(self.device, settings, parent)
         self._model, self._settings, self._parent = model, settings, parent
+        self._precision = precision_on(self.device, settings)
         self.optimizer = torch.optim.SGD(
             model.parameters(),
             lr=settings.lr,
@@ -33,7 +34,7 @@ class Descent:
             nesterov=settings.nesterov and settings.momentum > 0,
             weight_decay=settings.weight_decay,
         )
-        scaled = settings.precision == "float16"
+        scaled = self._precision == "float16"
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=scaled)
 
     def step(self, batch: torch.Tensor, labels: torch.Tensor, total: int, rate: float) -> float:
@@ -43,7 +44,7 @@ class Descent:
         """
         self.optimizer.param_groups[0]["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
-        with self._precision():
+        with self._lowered():
             answers = self._model(batch)
             wanted = self._wanted(batch)
         value = loss(answers, labels, total, wanted, self._settings.distill)
@@ -59,18 +60,25 @@ class Descent:
         workers.add([whole])
         return float(whole)
 
-    def _precision(self) -> Any:
-        if self._settings.precision == "float32":
+    def _lowered(self) -> Any:
+        if self._precision == "float32":
             return nullcontext()
-        return torch.autocast(self.device.type, getattr(torch, self._settings.precision))
+        return torch.autocast(self.device.type, getattr(torch, self._precision))
 
     @torch.no_grad()
     def _wanted(self, batch: torch.Tensor) -> Any:
         return None if self._parent is None else self._parent(batch)
 
 
+def precision_on(device: torch.device, settings: Train) -> str:
+    """What convolutions and products compute in; ``auto`` is float16 on a GPU, as in the study."""
+    if settings.precision == "auto":
+        return "float16" if device.type == "cuda" else "float32"
+    return settings.precision
+
+
 def _check(device: torch.device, settings: Train, parent: nn.Module | None) -> None:
-    if settings.precision != "float32" and device.type != "cuda":
+    if precision_on(device, settings) != "float32" and device.type != "cuda":
         raise InputError(
             f"precision: expected float32 on {device.type}, got {settings.precision}; "
             "mixed precision needs a CUDA device"

@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from sparseprune.errors import GateError, InputError
-from sparseprune.formats.mask import Masks, enforcer
+from sparseprune.formats.mask import Masks
 from sparseprune.recipe import Train
 from sparseprune.train import augment, batches, losses, workers
 from sparseprune.train.batchnorm import synchronised
 from sparseprune.train.descent import Descent
-from sparseprune.train.pictures import Pictures, gather
+from sparseprune.train.holding import Holder, Pruning
+from sparseprune.train.pictures import Pictures, Targets, gather
 from sparseprune.train.schedules import learning_rate
 from sparseprune.train.state import Keeper, Resume, Running, identity
 
@@ -24,7 +25,7 @@ Progress = Callable[[int, int, float], None]
 def fit(
     model: nn.Module,
     images: torch.Tensor | Pictures,
-    labels: torch.Tensor,
+    labels: torch.Tensor | Targets,
     settings: Train,
     *,
     seed: int,
@@ -33,6 +34,7 @@ def fit(
     parent: nn.Module | None = None,
     resume: Resume | None = None,
     start: int = 0,
+    pruning: Pruning | None = None,
 ) -> list[float]:
     """Train ``model`` in place from its present weights; return the mean loss of each epoch.
 
@@ -48,7 +50,7 @@ def fit(
         model: any classifier, or a segmenter (logits [N, K, H, W], or a mapping of ``out`` and
             ``aux``); moved to channels-last while it trains and left in evaluation mode.
         images: float32 [N, C, H, W], normalised; or ``Pictures``.
-        labels: int64 [N], or [N, H, W] with 255 where a pixel does not count.
+        labels: int64 [N], or [N, H, W] with 255 where a pixel does not count; or ``Targets``.
         settings: epochs, batch size, SGD and schedule.
         seed: of shuffling, crops, flips and dropout; the caller's random state is left alone.
         masks: entries to hold at zero, from ``prune`` or ``formats.mask``.
@@ -56,15 +58,16 @@ def fit(
         parent: to learn from, where ``settings.distill`` is given; put into evaluation mode.
         resume: where the state of the training is kept, and gone on from.
         start: step of the schedule to begin at (from 0), for rewinding.
+        pruning: called before each step with its number and the model, to prune it in place; what
+            it returns takes the place of ``masks``.
 
     Raises:
         InputError: images and labels do not match, the masks do not fit the model, the settings
             ask for what this machine lacks, or ``resume`` holds another training.
         GateError: the loss became NaN or infinite.
     """
-    pictures = gather(images, labels)
-    enforce = enforcer(model, masks or {})
-    enforce()
+    pictures, targets = gather(images, labels)
+    holder = Holder(model, masks or {}, pruning)
     workers.agree(model)
     spans = batches.spans(len(pictures), settings.batch_size)
     steps = settings.epochs * len(spans)
@@ -72,14 +75,15 @@ def fit(
         raise InputError(f"start: expected a step from 0 to {steps - 1}, got {start}; rewind less")
     with _training(model, parent, seed) as generator:
         order = batches.Order(len(pictures), spans, generator, start)
-        running = Running(model, Descent(model, settings, parent), order, generator, [])
-        begun = identity(model, labels, settings, seed, masks or {}, start) if resume else ""
+        running = Running(model, Descent(model, settings, parent), order, generator, holder, [])
+        begun = identity(model, targets, settings, seed, masks or {}, start) if resume else ""
         keeper = Keeper(resume, running, begun) if resume else None
         if keeper:
             keeper.restore()
         while order.step < steps:
-            running.losses.append(_step(running, pictures, labels, settings, steps))
-            enforce()
+            holder.before(order.step)
+            running.losses.append(_step(running, pictures, targets, settings, steps))
+            holder.after()
             _stop_if_diverged(running.losses[-1], order.step, settings)
             if progress:
                 progress(order.step, steps, running.losses[-1])
@@ -89,14 +93,15 @@ def fit(
 
 
 def _step(
-    running: Running, pictures: Pictures, labels: torch.Tensor, settings: Train, steps: int
+    running: Running, pictures: Pictures, targets: Targets, settings: Train, steps: int
 ) -> float:
     """One batch, cut, augmented and descended on; the mean loss of the whole of it."""
     rate = learning_rate(running.order.step, steps, settings)
     epoch, chosen = running.order.draw()
     # Drawn for the whole batch, so that workers need not know of each other.
     draws = augment.draw(len(chosen), settings, running.generator)
-    wanted = augment.augment_labels(labels[chosen], draws, settings.crop, losses.IGNORED)
+    labels = targets.batch(epoch, chosen)
+    wanted = augment.augment_labels(labels, draws, settings.crop, losses.IGNORED)
     mine, device = workers.part(len(chosen)), running.descent.device
     batch = pictures.batch(epoch, chosen[mine])
     batch = batch.to(device, memory_format=torch.channels_last)

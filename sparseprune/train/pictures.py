@@ -1,14 +1,22 @@
-"""What a network trains on: pictures by number, epoch by epoch."""
+"""What a network trains on: pictures and what to answer to them, by number, epoch by epoch."""
 
 from collections.abc import Sequence
 
 import torch
 
 from sparseprune.errors import InputError
+from sparseprune.formats import checkpoint
 
 
 class Pictures:
-    """Normalised pictures in memory, the same in every epoch."""
+    """Normalised pictures in memory, the same in every epoch.
+
+    Attributes:
+        shape: [N, C, H, W].
+        black: see ``__init__``.
+    """
+
+    shape: tuple[int, ...]
 
     def __init__(self, images: torch.Tensor, black: Sequence[float] | None = None) -> None:
         """Keep ``images``, float [N, C, H, W].
@@ -17,18 +25,46 @@ class Pictures:
         it, as the study pads before it normalises. The mean colour (zero) where it is not given.
         """
         self.images = images
+        self.shape = tuple(images.shape)
         self.black = black
 
     def __len__(self) -> int:
-        return len(self.images)
+        return self.shape[0]
 
     def batch(self, epoch: int, chosen: torch.Tensor) -> torch.Tensor:
         """The pictures ``chosen`` (int64 numbers) as ``epoch`` shows them, [n, C, H, W]."""
         return self.images[chosen]
 
 
-def gather(images: torch.Tensor | Pictures, labels: torch.Tensor) -> Pictures:
-    """``images`` as pictures, if they and ``labels`` belong together.
+class Targets:
+    """What to answer, in memory: int64 [N], or [N, H, W] with 255 where a pixel does not count.
+
+    Attributes:
+        shape: of all of them.
+    """
+
+    shape: tuple[int, ...]
+
+    def __init__(self, labels: torch.Tensor) -> None:
+        self.labels = labels
+        self.shape = tuple(labels.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def batch(self, epoch: int, chosen: torch.Tensor) -> torch.Tensor:
+        """What to answer to the pictures ``chosen`` as ``epoch`` shows them."""
+        return self.labels[chosen]
+
+    def digest(self) -> str:
+        """What names them in the state of a training."""
+        return checkpoint.digest({"labels": self.labels})
+
+
+def gather(
+    images: torch.Tensor | Pictures, labels: torch.Tensor | Targets
+) -> tuple[Pictures, Targets]:
+    """``images`` and ``labels``, if they belong together.
 
     Labels are int64, one a picture [N], or one a pixel [N, H, W] to segment by.
 
@@ -36,21 +72,25 @@ def gather(images: torch.Tensor | Pictures, labels: torch.Tensor) -> Pictures:
         InputError: another type or shape.
     """
     found = images if isinstance(images, Pictures) else Pictures(images)
-    shape, kind = list(found.images.shape), _kind(found.images)
-    if len(shape) != 4 or not (found.images.is_floating_point() or type(found) is not Pictures):
+    targets = labels if isinstance(labels, Targets) else Targets(labels)
+    held = found.images if type(found) is Pictures else None
+    if len(found.shape) != 4 or (held is not None and not held.is_floating_point()):
+        kind = "" if held is None else f"{_kind(held)} "
         raise InputError(
-            f"expected float pictures of shape [N, C, H, W], got {kind} {shape}; "
+            f"expected float pictures of shape [N, C, H, W], got {kind}{list(found.shape)}; "
             "normalise them first"
         )
-    right = labels.dim() == 1 or list(labels.shape[1:]) == shape[2:]
-    if not right or labels.dtype != torch.int64 or len(labels) != len(found):
+    right = len(targets.shape) == 1 or targets.shape[1:] == found.shape[2:]
+    whole = type(targets) is not Targets or targets.labels.dtype == torch.int64
+    if not (right and whole) or len(targets) != len(found):
+        kind = _kind(targets.labels) if type(targets) is Targets else "int64"
         raise InputError(
             f"expected {len(found)} int64 labels, one per picture (or one per pixel), got "
-            f"{_kind(labels)} {list(labels.shape)}"
+            f"{kind} {list(targets.shape)}"
         )
     if len(found) == 0:
         raise InputError("expected at least one picture, got none")
-    return found
+    return found, targets
 
 
 def _kind(tensor: torch.Tensor) -> str:

@@ -16,6 +16,7 @@ from sparseprune.errors import InputError
 from sparseprune.formats import container
 from sparseprune.formats.mask import Masks, apply
 from sparseprune.recipe import Train
+from sparseprune.train import workers
 from sparseprune.train.batches import spans
 from sparseprune.train.schedules import learning_rate
 
@@ -39,6 +40,8 @@ def plan(mode: Mode, train: Train, retrain: Train, *, images: int, rewind: int =
     * ``rewind_lr``: the schedule of ``train`` from step ``rewind`` on, with the present weights.
     * ``rewind_weights``: the same, with the weights of that step; ``EarlyWeights`` has them.
 
+    A parent to learn from, and robust pictures, are those of ``retrain`` in any case.
+
     Raises:
         InputError: ``rewind`` is no step of the training.
     """
@@ -54,14 +57,15 @@ def plan(mode: Mode, train: Train, retrain: Train, *, images: int, rewind: int =
             f"rewinding: expected a step from 0 to {steps - 1} of the training, got {rewind}; "
             "rewind to a step before its end"
         )
-    return Plan(train, rewind)
+    kept = {"distill": retrain.distill, "robust": retrain.robust}
+    return Plan(train.model_copy(update=kept), rewind)
 
 
 class EarlyWeights:
     """Keeps the weights a training had after ``step`` steps; give it to ``fit`` as ``progress``.
 
     They go straight to ``path``, so a training that was stopped and resumed still has them. Step 0
-    is kept at once.
+    is kept at once. Of several workers the first writes.
     """
 
     def __init__(self, model: nn.Module, step: int, path: Path) -> None:
@@ -71,7 +75,7 @@ class EarlyWeights:
 
     def __call__(self, step: int, steps: int, loss: float) -> None:
         """Keep the weights if this is the step."""
-        if step == self._step:
+        if step == self._step and workers.rank() == 0:
             container.write(self._path, _KIND, self._model.state_dict(), {"step": step})
 
 

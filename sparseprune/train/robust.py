@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sparseprune.data import Dataset, corruptions, normalise
-from sparseprune.data.pictures import Images
+from sparseprune.data import Dataset, Masks, corruptions, normalise
+from sparseprune.data.pictures import Images, in_memory
 from sparseprune.errors import InputError
 from sparseprune.recipe import Robust, Train
-from sparseprune.train.pictures import Pictures
+from sparseprune.train import files
+from sparseprune.train.pictures import Pictures, Targets
 
 # Severity 0 is the clean picture, so one picture in six is clean.
 _SEVERITIES = 6
@@ -23,11 +24,24 @@ def pictures(dataset: Dataset, settings: Train, seed: int) -> Pictures:
         InputError: an unknown or repeated corruption, or pictures too small to corrupt.
     """
     black = tuple(-mean / std for mean, std in zip(dataset.mean, dataset.std, strict=True))
+    files.check(dataset, settings)
+    held = in_memory(dataset.images)
+    if settings.robust is None and not held:
+        return files.Decoded(dataset, settings, seed, black)
     if settings.robust is None:
         return Pictures(torch.from_numpy(normalise(dataset.images, dataset)), black)
     names = _names(settings.robust)
     corruptions.check_images(dataset.images)
+    if not held:
+        return CorruptedFiles(dataset, names, settings, seed, black)
     return Corrupted(dataset, names, black, seed)
+
+
+def targets(dataset: Dataset, settings: Train, seed: int) -> Targets:
+    """What to answer to the pictures that ``pictures`` gives with the same arguments."""
+    if isinstance(dataset.labels, Masks):
+        return files.DecodedMasks(dataset.labels, settings, seed)
+    return Targets(torch.from_numpy(dataset.labels))
 
 
 def draw(seed: int, epoch: int, count: int, kinds: int) -> tuple[NDArray[np.int64], ...]:
@@ -66,21 +80,60 @@ class Corrupted(Pictures):
 
     def _corrupt(self, epoch: int) -> Images:
         clean = self._dataset.images
-        kinds, severities = draw(self._seed, epoch, len(clean), len(self._names))
-        result: Images = np.array(clean)
-        table = corruptions.table_for(*clean.shape[1:3])
-        for kind, severity in itertools.product(range(len(self._names)), range(1, _SEVERITIES)):
-            (places,) = np.nonzero((kinds == kind) & (severities == severity))
-            if len(places):
-                result[places] = corruptions.corrupt(
-                    clean[places],
-                    self._names[kind],
-                    severity,
-                    seed=self._seed,
-                    table=table,
-                    indices=places.tolist(),
-                )
-        return result
+        drawn = draw(self._seed, epoch, len(clean), len(self._names))
+        return corrupt_each(clean[:], np.arange(len(clean)), self._names, drawn, self._seed)
+
+
+class CorruptedFiles(files.Decoded):
+    """The same of pictures that are decoded for each batch: a batch at a time, after its cut."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        names: tuple[str, ...],
+        settings: Train,
+        seed: int,
+        black: tuple[float, ...],
+    ) -> None:
+        super().__init__(dataset, settings, seed, black)
+        self._names = names
+
+    def batch(self, epoch: int, chosen: torch.Tensor) -> torch.Tensor:
+        """The pictures ``chosen`` as ``epoch`` shows them, normalised, float32 [n, C, H, W]."""
+        places = chosen.numpy()
+        kinds, severities = draw(self._seed, epoch, len(self), len(self._names))
+        drawn = kinds[places], severities[places]
+        clean = self.decoded(epoch, chosen)
+        found = corrupt_each(clean, places, self._names, drawn, self._seed)
+        return torch.from_numpy(normalise(found, self._dataset))
+
+
+def corrupt_each(
+    clean: Images,
+    numbers: NDArray[np.int64],
+    names: tuple[str, ...],
+    drawn: tuple[NDArray[np.int64], ...],
+    seed: int,
+) -> Images:
+    """Pictures under the corruptions and severities ``drawn`` for them; ``numbers`` in their set.
+
+    Pictures of one corruption and severity go through its function together.
+    """
+    kinds, severities = drawn
+    result: Images = np.array(clean)
+    table = corruptions.table_for(*clean.shape[1:3])
+    for kind, severity in itertools.product(range(len(names)), range(1, _SEVERITIES)):
+        (places,) = np.nonzero((kinds == kind) & (severities == severity))
+        if len(places):
+            result[places] = corruptions.corrupt(
+                clean[places],
+                names[kind],
+                severity,
+                seed=seed,
+                table=table,
+                indices=numbers[places].tolist(),
+            )
+    return result
 
 
 def _names(settings: Robust) -> tuple[str, ...]:

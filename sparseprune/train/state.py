@@ -18,6 +18,8 @@ from sparseprune.recipe import Train
 from sparseprune.train import workers
 from sparseprune.train.batches import Order
 from sparseprune.train.descent import Descent
+from sparseprune.train.holding import Holder
+from sparseprune.train.pictures import Targets
 
 _KIND = "training state"
 
@@ -27,12 +29,14 @@ class Resume:
     """Where ``fit`` keeps its state, and how often: every so many seconds, or steps if given.
 
     If the file exists, ``fit`` goes on from it. It is left behind at the end, so that nothing is
-    lost before the result is on disk; the caller then removes it.
+    lost before the result is on disk; the caller then removes it. ``given`` is whatever else the
+    training depends on, such as how it prunes: a state belongs to one text.
     """
 
     path: Path
     seconds: float = 60.0
     steps: int | None = None
+    given: str = ""
 
 
 @dataclass
@@ -43,18 +47,19 @@ class Running:
     descent: Descent
     order: Order
     generator: torch.Generator
+    holder: Holder
     losses: list[float]
 
 
 def identity(
-    model: nn.Module, labels: torch.Tensor, settings: Train, seed: int, masks: Masks, start: int
+    model: nn.Module, targets: Targets, settings: Train, seed: int, masks: Masks, start: int
 ) -> str:
     """Hex SHA-256 of what a training starts from; one state belongs to one of these."""
     parts = [
         settings.model_dump(mode="json"),
         [seed, start],
         checkpoint.digest(model.state_dict()),
-        checkpoint.digest({"labels": labels}),
+        targets.digest(),
         checkpoint.digest(masks),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -64,7 +69,8 @@ class Keeper:
     """Writes the state of ``running`` now and then; the first worker does."""
 
     def __init__(self, resume: Resume, running: Running, identity: str) -> None:
-        self._resume, self._running, self._identity = resume, running, identity
+        self._resume, self._running = resume, running
+        self._identity = f"{identity} {resume.given}".rstrip()
         self._saved_at = time.monotonic()
 
     def restore(self) -> None:
@@ -120,9 +126,12 @@ def _take(running: Running) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         tensors["cuda"] = torch.cuda.get_rng_state(running.descent.device)
     if running.order.permutation is not None:
         tensors["order"] = running.order.permutation
+    grown = running.holder.grown
+    tensors.update({f"mask.{name}": kept for name, kept in (grown or {}).items()})
     document = {
         "step": running.order.step,
         "losses": running.losses,
+        "grown": grown is not None,
         "scaler": running.descent.scaler.state_dict(),
     }
     return tensors, document
@@ -144,6 +153,9 @@ def _lay(
     if workers.rank() == 0:
         torch.set_rng_state(tensors["random"])
     running.order.permutation = tensors["order"]
+    if document["grown"]:
+        masks = {name[5:]: kept for name, kept in tensors.items() if name.startswith("mask.")}
+        running.holder.hold(masks)
     running.order.step = int(document["step"])
     running.losses[:] = [float(loss) for loss in document["losses"]]
     if document["scaler"]:

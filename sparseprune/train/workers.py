@@ -23,6 +23,13 @@ def count() -> int:
     return distributed.get_world_size() if _several() else 1
 
 
+def device() -> torch.device:
+    """What this process trains on: its GPU, or the CPU where there is none."""
+    if torch.cuda.is_available():
+        return torch.device("cuda", torch.cuda.current_device())
+    return torch.device("cpu")
+
+
 @contextmanager
 def joined() -> Iterator[torch.device]:
     """Join the workers that ``torchrun`` started; yields the device of this one.
@@ -30,16 +37,15 @@ def joined() -> Iterator[torch.device]:
     GPUs talk through NCCL, CPUs through gloo. Without ``torchrun`` there is one worker, and
     nothing to join.
     """
-    device = torch.device("cpu")
     if torch.cuda.is_available():
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-        torch.cuda.set_device(device)
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    found = device()
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield device
+        yield found
         return
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    distributed.init_process_group("nccl" if found.type == "cuda" else "gloo")
     try:
-        yield device
+        yield found
     finally:
         distributed.destroy_process_group()
 

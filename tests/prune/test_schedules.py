@@ -1,7 +1,7 @@
 import pytest
 
 from sparseprune.errors import InputError
-from sparseprune.prune import Geometric, Iterative, OneShot
+from sparseprune.prune import Cubic, Geometric, Iterative, OneShot
 
 
 def test_one_shot():
@@ -35,3 +35,17 @@ def test_geometric_is_the_grid_of_the_study():
 def test_geometric_without_rounds():
     with pytest.raises(InputError, match="expected at least 1 round, got 0"):
         Geometric(0).ratios(0.5)
+
+
+def test_geometric_goes_on_from_what_is_gone():
+    assert Geometric(2).ratios(0.875, start=0.5) == pytest.approx([0.75, 0.875])
+
+
+def test_cubic_is_the_gradual_schedule():
+    """Zhu and Gupta 2017, equation 1, after each of n steps."""
+    ratios = Cubic(4).ratios(0.8)
+    assert ratios == pytest.approx([0.8 * (1 - (3 / 4) ** 3), 0.7, 0.8 * (1 - (1 / 4) ** 3), 0.8])
+    assert ratios[-1] == 0.8
+    assert Cubic(2).ratios(0.9, start=0.5) == pytest.approx([0.9 - 0.4 / 8, 0.9])
+    with pytest.raises(InputError, match="expected at least 1 round, got 0"):
+        Cubic(0).ratios(0.5)
