@@ -7,7 +7,7 @@
 
 namespace sparseprune {
 
-// As the kernel says, on one thread. Throws as FindKernels.
-void LargestProduct(const LargestProductTask& task, const std::string& isa);
+// As the kernel says, on one thread; finds `largest_a` itself. Throws as FindKernels.
+void LargestProduct(LargestProductTask task, const std::string& isa);
 
 }  // namespace sparseprune

@@ -14,20 +14,52 @@ SP_INLINE Vec Larger(Vec a, Vec b) {
 
 constexpr int kTermRows = 4;  // of the result at a time
 constexpr int kTermCols = 2;  // vectors of it
+// So many positions of a tile's columns stay in the first-level cache for all rows: 16 KB.
+constexpr int64_t kTermBlock = 16384 / (kTermCols * kVectorBytes);
+static_assert(kTermBlock % kTermRun == 0, "runs must not lie across blocks");
 
-// A tile of Rows x Cols vectors, from what it holds already.
+SP_INLINE bool AnyPositive(Vec a) {
+#if SP_LANES == 16
+  return _mm512_cmp_ps_mask(a, Splat(0.0f), _CMP_GT_OQ) != 0;
+#elif SP_LANES == 8
+  return _mm256_movemask_ps(_mm256_cmp_ps(a, Splat(0.0f), _CMP_GT_OQ)) != 0;
+#else
+  bool any = false;
+  SP_UNROLL for (int i = 0; i < kLanes; ++i) any |= a[i] > 0;
+  return any;
+#endif
+}
+
+// Whether the largest of a run's rows and columns, multiplied, exceed what some entry of a tile
+// holds. If not, no product of the run does: rounding keeps the order of products.
+template <int Rows, int Cols>
+SP_INLINE bool MayExceed(const float* rows, const Vec* cols, Vec (&best)[Rows][Cols]) {
+  Vec excess[Cols];
+  SP_UNROLL for (int j = 0; j < Cols; ++j) excess[j] = Splat(rows[0]) * cols[j] - best[0][j];
+  SP_UNROLL for (int i = 1; i < Rows; ++i) SP_UNROLL for (int j = 0; j < Cols; ++j) excess[j] =
+      Larger(excess[j], Splat(rows[i]) * cols[j] - best[i][j]);
+  SP_UNROLL for (int j = 1; j < Cols; ++j) excess[0] = Larger(excess[0], excess[j]);
+  return AnyPositive(excess[0]);
+}
+
+// A tile of Rows x Cols vectors, from what it holds already. `largest` are the largest of each run
+// of positions from `first` on, Cols vectors for each.
 template <int Rows, int Cols>
 SP_INLINE void LargestTile(const LargestProductTask& t, int64_t row, int64_t col, int64_t first,
-                           int64_t end) {
+                           int64_t end, const Vec* largest) {
   Vec best[Rows][Cols];
   SP_UNROLL for (int i = 0; i < Rows; ++i) SP_UNROLL for (int j = 0; j < Cols; ++j) best[i][j] =
       Load(t.result + (row + i) * t.cols + col + j * kLanes);
-  for (int64_t p = first; p < end; ++p) {
-    Vec b[Cols];
-    SP_UNROLL for (int j = 0; j < Cols; ++j) b[j] = Load(t.b + p * t.cols + col + j * kLanes);
-    SP_UNROLL for (int i = 0; i < Rows; ++i) {
-      const Vec a = Splat(t.a[p * t.rows + row + i]);
-      SP_UNROLL for (int j = 0; j < Cols; ++j) best[i][j] = Larger(best[i][j], a * b[j]);
+  for (; first < end; first += kTermRun, largest += Cols) {
+    if (!MayExceed(t.largest_a + first / kTermRun * t.rows + row, largest, best)) continue;
+    const int64_t last = first + kTermRun < end ? first + kTermRun : end;
+    for (int64_t p = first; p < last; ++p) {
+      Vec b[Cols];
+      SP_UNROLL for (int j = 0; j < Cols; ++j) b[j] = Load(t.b + p * t.cols + col + j * kLanes);
+      SP_UNROLL for (int i = 0; i < Rows; ++i) {
+        const Vec a = Splat(t.a[p * t.rows + row + i]);
+        SP_UNROLL for (int j = 0; j < Cols; ++j) best[i][j] = Larger(best[i][j], a * b[j]);
+      }
     }
   }
   SP_UNROLL for (int i = 0; i < Rows; ++i) SP_UNROLL for (int j = 0; j < Cols; ++j)
@@ -48,17 +80,23 @@ SP_INLINE void LargestTail(const LargestProductTask& t, int64_t row, int64_t col
 template <int Cols>
 SP_INLINE void LargestColumns(const LargestProductTask& t, int64_t col, int64_t first,
                               int64_t end) {
+  Vec largest[kTermBlock / kTermRun * Cols];
+  for (int64_t p = first; p < end; ++p) {
+    Vec* run = largest + (p - first) / kTermRun * Cols;
+    SP_UNROLL for (int j = 0; j < Cols; ++j) {
+      const Vec b = Load(t.b + p * t.cols + col + j * kLanes);
+      run[j] = (p - first) % kTermRun == 0 ? b : Larger(run[j], b);
+    }
+  }
   int64_t row = 0;
   for (; row + kTermRows <= t.rows; row += kTermRows)
-    LargestTile<kTermRows, Cols>(t, row, col, first, end);
-  for (; row < t.rows; ++row) LargestTile<1, Cols>(t, row, col, first, end);
+    LargestTile<kTermRows, Cols>(t, row, col, first, end, largest);
+  for (; row < t.rows; ++row) LargestTile<1, Cols>(t, row, col, first, end, largest);
 }
 
 void LargestProduct(const LargestProductTask& t) {
-  // So many positions of a tile's columns stay in the first-level cache for all rows: 16 KB.
-  constexpr int64_t kBlock = 16384 / (kTermCols * kVectorBytes);
-  for (int64_t first = 0; first < t.positions; first += kBlock) {
-    const int64_t end = first + kBlock < t.positions ? first + kBlock : t.positions;
+  for (int64_t first = 0; first < t.positions; first += kTermBlock) {
+    const int64_t end = first + kTermBlock < t.positions ? first + kTermBlock : t.positions;
     int64_t col = 0;
     for (; col + kTermCols * kLanes <= t.cols; col += kTermCols * kLanes)
       LargestColumns<kTermCols>(t, col, first, end);

@@ -96,6 +96,7 @@ void RunLargestProduct(const py::array& a, const py::array& b, py::array result,
                                 of_a[1],
                                 of_b[1],
                                 static_cast<const float*>(a.data()),
+                                nullptr,
                                 static_cast<const float*>(b.data()),
                                 static_cast<float*>(result.mutable_data())};
   const py::gil_scoped_release unlocked;

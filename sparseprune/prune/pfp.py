@@ -125,16 +125,8 @@ def prune(choose: Draw, parameters: Parameters, task: Task) -> Pruned:
 def _channels(task: Task, blocks: Sequence[Block]) -> list[Channels]:
     readers = {name for block in blocks for name in block.readers}
     layers = {layer.name: layer for layer in task.graph.layers if layer.name in readers}
-    found = sensitivity.sensitivities(
-        task.evidence_or_raise(), tuple(layers.values()), sensitivity.maximum
-    )
-    # Largest over outputs and places of the kernel: [inputs].
-    by_input = {
-        name: values.flatten(2).amax((0, 2)).double().cpu().numpy()
-        if values.ndim > 2
-        else values.amax(0).double().cpu().numpy()
-        for name, values in found.items()
-    }
+    found = sensitivity.channel_sensitivities(task.evidence_or_raise(), tuple(layers.values()))
+    by_input = {name: values.double().cpu().numpy() for name, values in found.items()}
     result = []
     for block in blocks:
         parts = [block.pool(member, by_input[member.layer]).max(1) for member in block.read]

@@ -13,7 +13,7 @@ from sparseprune.graph import Layer
 from sparseprune.prune.accounting import Parameters
 from sparseprune.prune.blocks import Block, Numbers
 from sparseprune.prune.observe import Evidence
-from sparseprune.prune.sensitivity import patches
+from sparseprune.prune.patches import by_place, patches
 from sparseprune.prune.task import Task
 
 # Section 2.7: outputs that are looked at of each layer, at most.
@@ -46,12 +46,12 @@ def contributions(evidence: Evidence, layers: tuple[Layer, ...], seed: int) -> d
 
     def visit(image: int, name: str, module: nn.Module, read: torch.Tensor) -> None:
         weight = module.get_parameter("weight").detach()
-        inputs = patches(module, read)
+        inputs = patches(module, read).flatten(0, -2)
         random = np.random.default_rng((seed, places_of[name], image))
         filters = torch.from_numpy(random.integers(len(weight), size=each))
-        places = torch.from_numpy(random.integers(inputs.shape[1], size=each))
-        terms = weight.flatten(1)[filters].double() * inputs[:, places].T.double()
-        sums = terms.reshape(each, weight.shape[1], -1).sum(2)
+        places = torch.from_numpy(random.integers(len(inputs), size=each))
+        terms = by_place(weight)[filters].double() * inputs[places].double()
+        sums = terms.reshape(each, -1, weight.shape[1]).sum(1)
         found[name].append((image, sums.cpu().numpy()))
 
     some.visit(layers, visit)

@@ -20,6 +20,21 @@ def test_every_entry_is_the_largest_product(isa, positions, rows, cols):
     assert np.array_equal(result, expected)
 
 
+@pytest.mark.parametrize("isa", _cpu.available_isas())
+def test_what_is_left_out_could_not_have_been_larger(isa):
+    """Smooth along positions, as pictures are, and from high results: few runs are looked at."""
+    generator = np.random.default_rng(1)
+    smooth = np.repeat(generator.random((40, 75), np.float32), 15, 0) ** 4
+    a, b = smooth[:, :11].copy(), smooth[:, 11:].copy()
+    terms = a[:, :, None] * b[:, None, :]
+    # Just below, at, and just above the largest products.
+    for factor in (0.999, 1, 1.001):
+        before = (terms.max(0) * np.float32(factor)).astype(np.float32)
+        result = before.copy()
+        _cpu.largest_product(a, b, result, isa)
+        assert np.array_equal(result, np.maximum(before, terms.max(0)))
+
+
 def test_arrays_that_do_not_fit():
     a, b = np.ones((4, 2), np.float32), np.ones((4, 3), np.float32)
     result = np.zeros((2, 3), np.float32)

@@ -118,6 +118,13 @@ def test_unfit_evidence_is_refused(residual, held_out, sentence):
         )
 
 
+def test_labels_of_pictures_do_not_fit_a_network_that_answers_for_pixels(filled):
+    model = filled(nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Conv2d(4, 3, 3)), 0)
+    with pytest.raises(InputError, match=r"expected labels \[9, 2, 2\], .* got \[9\]"):
+        settings = Prune(method="SNIP", ratios=[0.3])
+        cycle(model, INPUTS[:2], settings, 0.3, held_out=(INPUTS, LABELS))
+
+
 def test_a_network_that_answers_with_nan_is_refused(residual):
     model = residual()
     model.norm1.running_var.fill_(float("nan"))

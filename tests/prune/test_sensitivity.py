@@ -5,11 +5,13 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from sparseprune.graph import trace
 from sparseprune.prune import cycle, sensitivity_size
 from sparseprune.prune.observe import gather
-from sparseprune.prune.sensitivity import maximum, mean, patches, sensitivities
+from sparseprune.prune.patches import by_channel, by_place, patches
+from sparseprune.prune.sensitivity import channel_sensitivities, maximum, mean, sensitivities
 from sparseprune.recipe import Prune
 
 CONVS = [
@@ -45,13 +47,25 @@ def reference(weight: torch.Tensor, points: list[torch.Tensor], reduce) -> torch
     return best
 
 
+def columns(layer: nn.Module, read: torch.Tensor) -> torch.Tensor:
+    """The patches [K, P] in the order of the flattened weight, by torch's own function."""
+    if isinstance(layer, nn.Linear):
+        return read.T
+    return functional.unfold(
+        read.detach(), layer.kernel_size, layer.dilation, layer.padding, layer.stride
+    )[0]
+
+
 @pytest.mark.parametrize("options", CONVS)
 def test_patches_times_weight_is_the_convolution(options):
     conv = nn.Conv2d(3, 4, bias=False, **options).double()
     picture = torch.randn(1, 3, 7, 6, dtype=torch.float64)
     expected = conv(picture).flatten(2)[0]
-    found = conv.weight.flatten(1) @ patches(conv, picture)
+    read = patches(conv, picture)
+    assert read.shape[:2] == conv(picture).shape[2:]
+    found = by_place(conv.weight) @ read.flatten(0, -2).T
     torch.testing.assert_close(found, expected)
+    assert torch.equal(by_channel(by_place(conv.weight), conv.weight.shape), conv.weight)
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(mean, torch.mean), (maximum, torch.amax)])
@@ -74,7 +88,7 @@ def test_sensitivity_against_its_definition(filled, ours, theirs, nonnegative):
     read = {"0": inputs, "2": model[:2](inputs), "4": model[:4](inputs)}
     for name, values in read.items():
         layer = model.get_submodule(name)
-        points = [patches(layer, value[None]).detach() for value in values]
+        points = [columns(layer, value[None]) for value in values]
         weight = layer.weight.detach().flatten(1)
         expected = reference(weight, points, theirs).reshape(layer.weight.shape)
         # Sums of at most 18 products in float32.
