@@ -79,7 +79,7 @@ def _step(node: fx.Node, modules: dict[str, nn.Module], before: Mapping[fx.Node,
     if node.op == "output":
         return Step(node, "output", inputs=inputs)
     if not node.meta["tensors"]:
-        return Step(node, "shape", inputs=inputs)
+        return Step(node, "shape", inputs=() if _asks_for_type(node) else inputs)
     operation = _operation(node, modules)
     sources = tuple(Tensor(before[n].shape, before[n].axis) for n in inputs)
     kind, axis = _kind(operation, node, modules, sources)
@@ -99,6 +99,11 @@ def _step(node: fx.Node, modules: dict[str, nn.Module], before: Mapping[fx.Node,
         axis=axis,
         across=_across(sources[0]) if kind == "linear" else 0,
     )
+
+
+def _asks_for_type(node: fx.Node) -> bool:
+    """Whether the node reads a tensor's type or device, which say nothing of its channels."""
+    return node.target is getattr and node.args[1] in ("dtype", "device")
 
 
 def _kind(

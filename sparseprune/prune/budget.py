@@ -72,6 +72,10 @@ def fullest(
 
     low, high = budget.room, budget.spent
     best, left = without_effect(low)
+    if left > budget.total:
+        # What is drawn at random costs about, not at most, what it may: the search starts lower.
+        low, high = 0, budget.room
+        best, left = without_effect(low)
     while left < budget.total and high - low > 1:
         middle = (low + high) // 2
         found, now = without_effect(middle)

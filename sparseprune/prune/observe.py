@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
-from sparseprune.errors import InputError
+from sparseprune.errors import InputError, first_line
 from sparseprune.graph import Layer, NetworkGraph
 
 # Section 2.3: C and delta of the sensitivity set's size.
@@ -101,12 +101,17 @@ class Evidence:
             InputError: there are no labels, or they do not fit the network's output.
         """
         names = [layer.name for layer in layers]
-        weights = {name: self.network.get_parameter(f"{name}.weight") for name in names}
+        # The network is a copy of our own, so frozen layers may be followed, too.
+        weights = {
+            name: self.network.get_parameter(f"{name}.weight").requires_grad_() for name in names
+        }
         labels = self._labels()
         for start in range(0, len(self.inputs), _BATCH):
             chosen = slice(start, start + _BATCH)
-            loss = _loss(self.network(self.inputs[chosen].clone()), labels[chosen])
-            yield dict(zip(weights, torch.autograd.grad(loss, list(weights.values())), strict=True))
+            with torch.enable_grad():
+                loss = _loss(self.network(self.inputs[chosen].clone()), labels[chosen])
+                found = torch.autograd.grad(loss, list(weights.values()), materialize_grads=True)
+            yield dict(zip(weights, found, strict=True))
 
     def _labels(self) -> torch.Tensor:
         if self.labels is None:
@@ -167,10 +172,18 @@ def _check_classes(logits: object, labels: torch.Tensor) -> None:
             "expected a network that returns logits [N, classes, ...] to follow the gradient of "
             f"its loss, got {type(logits).__name__}; take a method that needs no labels"
         )
-    largest = int(labels.where(labels != _ignored(labels), 0).max())
-    if largest >= logits.shape[1]:
+    wanted = (len(labels), *logits.shape[2:])
+    if tuple(labels.shape) != wanted:
         raise InputError(
-            f"expected labels below the {logits.shape[1]} classes of the network, got {largest}"
+            f"expected labels {list(wanted)}, one for every logits of {list(logits.shape)}, got "
+            f"{list(labels.shape)}; label every pixel, or take a method that needs no labels"
+        )
+    counted = labels.where(labels != _ignored(labels), 0)
+    wrong = [label for label in counted.aminmax() if not 0 <= label < logits.shape[1]]
+    if wrong:
+        raise InputError(
+            f"expected labels from 0 and below the {logits.shape[1]} classes of the network, got "
+            f"{int(wrong[0])}"
         )
 
 
@@ -190,7 +203,7 @@ def gather(
     Raises:
         InputError: ``inputs`` and ``labels`` do not belong together, or hold NaN or infinity.
     """
-    if not isinstance(inputs, torch.Tensor) or len(inputs) == 0:
+    if len(inputs) == 0:
         raise InputError("expected held-out inputs of shape [n, ...], n >= 1, got none")
     if not torch.isfinite(inputs).all():
         raise InputError("expected finite held-out inputs, got NaN or infinity")
@@ -199,7 +212,25 @@ def gather(
             f"expected {len(inputs)} int64 labels, one per held-out input, got "
             f"{str(labels.dtype).removeprefix('torch.')} {list(labels.shape)}"
         )
-    # The traced network holds the weights and statistics of the moment it was traced.
-    graph.traced.load_state_dict(state)
+    # The traced network holds the weights and statistics of the moment it was traced. It lacks
+    # modules that are never called, and has constants of the forward method as buffers of its own.
+    graph.traced.load_state_dict(state, strict=False)
     graph.traced.eval()
+    _try(graph.traced, inputs[:1])
     return Evidence(graph.traced, inputs, labels)
+
+
+def _try(network: fx.GraphModule, first: torch.Tensor) -> None:
+    try:
+        with torch.no_grad():
+            answers = network(first.clone())
+    except Exception as error:  # forward methods may raise anything
+        raise InputError(
+            f"expected held-out inputs the network takes, one tensor [n, ...], got "
+            f"{list(first.shape)} for the first: {first_line(error)}"
+        ) from error
+    if isinstance(answers, torch.Tensor) and not torch.isfinite(answers).all():
+        raise InputError(
+            "expected finite answers to held-out inputs, got NaN or infinity for the first; look "
+            "for NaN in the network's buffers, or for overflow in 16 bits"
+        )

@@ -31,7 +31,9 @@ class Blocks:
         P is the number of places of the kernel, 1 of a linear layer.
         """
         outputs, inputs = values.shape[:2]
-        flat = values.reshape(outputs, inputs, prod(values.shape[2:]))
+        # In 16 bits the sum over a block would round away which of two is larger.
+        wide = values.float() if values.dtype in (torch.float16, torch.bfloat16) else values
+        flat = wide.reshape(outputs, inputs, prod(values.shape[2:]))
         short = (0, 0, 0, -inputs % self.columns, 0, -outputs % self.rows)
         padded = torch.nn.functional.pad(flat, short)
         down, across = padded.shape[0] // self.rows, padded.shape[1] // self.columns

@@ -12,7 +12,6 @@ from sparseprune.errors import InputError
 from sparseprune.formats.mask import Masks, enforcer
 from sparseprune.graph import ExampleInputs, trace
 from sparseprune.prune.accounting import UNITS, count, ratios
-from sparseprune.prune.observe import Evidence
 from sparseprune.prune.patterns import parse
 from sparseprune.prune.registry import METHODS
 from sparseprune.prune.schedules import OneShot, Schedule
@@ -139,7 +138,7 @@ class Pruner:
             self._settings,
             target,
             self._dense,
-            self._evidence(),
+            evidence_of(self._model, self._graph, self._held_out, self._settings),
             self._seed + self._done,
         )
         pruned.apply(self._model)
@@ -176,11 +175,6 @@ class Pruner:
         """
         inner: torch.optim.Optimizer = getattr(optimizer, "optimizer", optimizer)
         return inner.register_step_post_hook(self._after_step)
-
-    def _evidence(self) -> Evidence | None:
-        if self._held_out is None:
-            return None
-        return evidence_of(self._model, self._graph, self._held_out)
 
     def _after_step(self, *_: Any) -> None:
         self.apply_masks()

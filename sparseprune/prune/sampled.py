@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from sparseprune.errors import InputError
 from sparseprune.graph import Layer
 from sparseprune.prune import sensitivity
 from sparseprune.prune.accounting import Parameters
 from sparseprune.prune.budget import Budget, fullest
 from sparseprune.prune.observe import DELTA
+from sparseprune.prune.patterns import SINGLE
 from sparseprune.prune.pruned import Pruned
 from sparseprune.prune.task import Task
 
@@ -22,6 +24,8 @@ Numbers = npt.NDArray[np.float64]
 _CONSTANT = 3.0
 # Halvings of an interval of exponents from -700 to 700: what is left is below one part in 1e15.
 _HALVINGS = 60
+# Probabilities add up to 1 within 1e-16, so up to here rounding gives the last entry no draw.
+_MOST_DRAWS = 1e9
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,14 @@ def prune(parameters: Parameters, task: Task, *, hybrid: bool) -> Pruned:
     unit's largest sensitivities are kept as they are where that has the smaller bound.
 
     Raises:
-        InputError: as ``weights.prune``; without evidence.
+        InputError: as ``weights.prune``; without evidence; or a pattern or an allocation is asked
+            for, which drawing weights one by one leaves no room for.
     """
+    if task.pattern != SINGLE or task.allocation != "global":
+        raise InputError(
+            "the method draws single weights, as many of each filter as its error bound says: "
+            "expected the pattern 1x1 and the allocation global, got others; take SiPP for them"
+        )
     budget = Budget.of(parameters, task)
     found = sensitivity.sensitivities(task.evidence_or_raise(), task.layers, sensitivity.maximum)
     units = [
@@ -87,10 +97,9 @@ def allocate(units: Sequence["Unit"], cost: int) -> Numbers:
     The errors are convex and fall with every weight, so at the optimum one more weight lowers each
     unit's share of the sum by the same amount for its price, except where all are kept.
     """
-    alpha, share, price, limit = (
-        np.array(values, dtype=np.float64)
-        for values in zip(*((u.alpha, u.share, u.price, len(u.places)) for u in units), strict=True)
-    )
+    columns = [(u.alpha, u.share, u.price, len(u.places)) for u in units]
+    # No unit at all, where nothing the network was shown reaches these layers, is none to keep.
+    alpha, share, price, limit = np.array(columns, dtype=np.float64).reshape(-1, 4).T
 
     def kept(rate: float) -> Numbers:
         wanted = _solve(lambda m: share * _slope(alpha, m) / price - math.exp(rate), len(units))
@@ -133,7 +142,8 @@ def sample_factor(layer: Layer) -> float:
 def draws(probabilities: Numbers, kept: float) -> int:
     """How often to draw to get ``kept`` different entries on average, at least once.
 
-    After n draws entry j has come with probability ``1 - (1 - p_j)^n``.
+    After n draws entry j has come with probability ``1 - (1 - p_j)^n``. Entries of next to no
+    probability would take more draws than a computer can count, and are not waited for.
     """
     # log1p keeps what 1 - p loses for small p.
     survival = np.log1p(-np.minimum(probabilities, 1 - 1e-16))
@@ -141,7 +151,7 @@ def draws(probabilities: Numbers, kept: float) -> int:
     def short(number: Numbers) -> Numbers:
         return np.array([kept + np.expm1(number[0] * survival).sum()])
 
-    return max(1, math.ceil(float(_solve(short, 1)[0])))
+    return max(1, math.ceil(min(_MOST_DRAWS, float(_solve(short, 1)[0]))))
 
 
 def draw(sensitivities: Numbers, kept: float, random: np.random.Generator) -> Numbers:
@@ -166,7 +176,13 @@ class _Draw:
         self._factors = {name: np.zeros(math.prod(shape)) for name, shape in self._shapes.items()}
 
     def take(self, unit: Unit, kept: float, hybrid: bool) -> None:
-        """Keep about ``kept`` of the unit's weights; all of them if they are no more."""
+        """Keep about ``kept`` of the unit's weights; all of them if they are no more.
+
+        None where that is nearer than one: a draw always gives one, and where most units have
+        room for less no budget would be met.
+        """
+        if kept < 0.5:
+            return
         factors = self._factors[unit.name]
         if kept >= len(unit.places):
             factors[unit.places] = 1

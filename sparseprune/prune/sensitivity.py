@@ -90,8 +90,11 @@ class Tracker:
     def __init__(self, weight: torch.Tensor, reduce: Reduce) -> None:
         """Track ``weight`` [O, ...]."""
         self._shape = weight.shape
+        # The kernel computes in single precision; of networks in 16 bits, quotients of what their
+        # products are rounded to would rank rounding.
+        whole = by_place(weight.detach()).float()
         # Entries of the other sign are zero in each part, and so are what they contribute.
-        self._parts = torch.cat(list(_signs(by_place(weight.detach()))))
+        self._parts = torch.cat(list(_signs(whole)))
         self._largest = torch.zeros_like(self._parts)
         self._reduce = reduce
         self._one_at_a_time = threading.Lock()
@@ -103,8 +106,8 @@ class Tracker:
             What it answers, where that costs nothing: totals of both signs are its sums already.
         """
         sums = [self._sums(patches(module, part)) for part in _signs(read)]
-        # Half precision would round each total, a GPU answers faster by itself.
-        if read.dtype not in (torch.float32, torch.float64) or read.device.type != "cpu":
+        # The sums are in single precision, and a GPU answers faster by itself.
+        if read.dtype != torch.float32 or read.device.type != "cpu":
             return None
         answer = sums[0] if len(sums) == 1 else sums[0] - sums[1]
         if isinstance(module.bias, torch.Tensor):
@@ -118,7 +121,7 @@ class Tracker:
 
     def _sums(self, inputs: torch.Tensor) -> torch.Tensor:
         """The products [..., O] of weights and inputs [..., K] >= 0, noting who contributes."""
-        vectors = inputs.flatten(0, -2)
+        vectors = inputs.flatten(0, -2).float()
         totals = vectors @ self._parts.T
         rows = self._shape[0]
         positive, negative = totals[:, :rows], totals[:, rows:]
@@ -190,7 +193,7 @@ def maximum(inverse: torch.Tensor, inputs: torch.Tensor, largest: torch.Tensor) 
     A product of matrices whose terms are compared and not summed; no library has it, so it runs on
     a kernel of ours, on the CPU.
     """
-    best = largest.float().cpu()
+    best = largest.cpu()
     _cpu.largest_product(_rows(inverse), _rows(inputs), _rows(best))
     if best is not largest:
         largest.copy_(best)

@@ -59,7 +59,7 @@ def cycle(
     """
     graph = trace(model, on_device_of(model, example_inputs))
     parameters = parameters_of(model, graph)
-    evidence = evidence_of(model, graph, held_out) if held_out is not None else None
+    evidence = evidence_of(model, graph, held_out, settings)
     whole = dense or count(parameters, graph)
     return advance(parameters, graph, settings, target, whole, evidence, seed)
 
@@ -87,13 +87,24 @@ def check(model: nn.Module, example_inputs: ExampleInputs, settings: Prune) -> N
     cycle(model, example_inputs, settings, settings.ratios[-1], held_out=stand_in)
 
 
-def evidence_of(model: nn.Module, graph: NetworkGraph, held_out: HeldOut) -> Evidence:
+def evidence_of(
+    model: nn.Module, graph: NetworkGraph, held_out: HeldOut | None, settings: Prune
+) -> Evidence | None:
     """Evidence on ``model`` as it is now; ``graph`` was traced from it, now or earlier.
+
+    None where there are no held-out inputs, or the method looks at none.
 
     Raises:
         InputError: inputs and labels do not belong together.
     """
+    if held_out is None or METHODS[settings.method].needs == "nothing":
+        return None
     inputs, labels = held_out if isinstance(held_out, tuple) else (held_out, None)
+    if not isinstance(inputs, torch.Tensor):
+        raise InputError(
+            "expected held-out inputs as a tensor [n, ...], or (inputs, labels), got "
+            f"{type(inputs).__name__}"
+        )
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     labels = labels.to(device) if labels is not None else None
     return gather(graph, model.state_dict(), inputs.to(device), labels)

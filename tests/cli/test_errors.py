@@ -50,7 +50,7 @@ def recipe(tmp_path):
         (["--report.must_hold", "[rain]"], "rain"),
         (["--report.must_hold", "[]"], "expected 'all' or at least one distribution"),
         (["--measure.batch", "21"], "measure.batch: expected at most the 20 test pictures"),
-        (["--prune.0.unit", "channels"], "WT removes single weights"),
+        (["--prune.0.unit", "channels"], "the method removes single weights"),
         (["--prune.0.ratios", "[0.999]"], "target params 0.999"),
         (["--prune.0.ignored_layers", "[stem]"], "ignored_layers: expected 'stem' to match"),
     ],

@@ -148,3 +148,18 @@ def test_a_model_with_pruning_hooks_is_refused_with_the_remedy():
         graph.trace(model, torch.zeros(1, 1, 28, 28))
     prune.remove(model.fc, "weight")
     assert graph.output_layers(model, torch.zeros(1, 1, 28, 28)) == ("fc",)
+
+
+def test_reading_the_type_or_device_of_a_tensor_refuses_nothing():
+    class Casts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Conv2d(1, 4, 1), nn.Conv2d(4, 2, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            y = self.a(x)
+            return self.b(y) * torch.ones((), dtype=y.dtype, device=y.device)
+
+    network = graph.trace(Casts(), torch.zeros(1, 1, 4, 4))
+    assert network.group_of("a").prunable
+    assert network.output_layers == ("b",)
