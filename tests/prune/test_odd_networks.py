@@ -120,8 +120,8 @@ def test_unfit_evidence_is_refused(residual, held_out, sentence):
 
 def test_labels_of_pictures_do_not_fit_a_network_that_answers_for_pixels(filled):
     model = filled(nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Conv2d(4, 3, 3)), 0)
+    settings = Prune(method="SNIP", ratios=[0.3])
     with pytest.raises(InputError, match=r"expected labels \[9, 2, 2\], .* got \[9\]"):
-        settings = Prune(method="SNIP", ratios=[0.3])
         cycle(model, INPUTS[:2], settings, 0.3, held_out=(INPUTS, LABELS))
 
 
