@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import ExitStack, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +44,14 @@ class Cluster:
                 f"--cluster {address}: expected the address of a Ray cluster, got no answer; "
                 "start one with: ray start --head"
             ) from error
+        self._connected = ExitStack()
+        self._connected.callback(ray.shutdown)
+        # Ray reports lost machines on stdout, which is for results alone.
+        self._connected.enter_context(redirect_stdout(sys.stderr))
         self._outbox = _outbox(ray)
         self._letters: Any = None
         self._work = ray.remote(num_cpus=1, max_retries=_RETRIES)(_work)
         self._running: list[Any] = []
-
-    @property
-    def workers(self) -> int:
-        """Stages that can run at once."""
-        return int(self._ray.cluster_resources().get("CPU", 0))
 
     def submit(self, task: Task) -> "Future[float]":
         """Hand the task to the cluster."""
@@ -76,14 +75,14 @@ class Cluster:
 
     def dismiss(self) -> None:
         """Leave the cluster as it was."""
-        self._ray.shutdown()
+        self._connected.close()
 
     def abandon(self) -> None:
         """End what runs there, and leave."""
         for reference in self._running:
             with suppress(self._ray.exceptions.RayError):
                 self._ray.cancel(reference, force=True)
-        self._ray.shutdown()
+        self._connected.close()
 
     def _settle(self, done: "Future[float]", settled: "Future[float]") -> None:
         """Errors of ours arrive as what they were, others as what to do."""
