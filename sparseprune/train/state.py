@@ -30,7 +30,7 @@ class Resume:
 
     If the file exists, ``fit`` goes on from it. It is left behind at the end, so that nothing is
     lost before the result is on disk; the caller then removes it. ``given`` is whatever else the
-    training depends on, such as how it prunes: a state belongs to one text.
+    training depends on, such as its pictures and how it prunes: a state belongs to one text.
     """
 
     path: Path
@@ -52,13 +52,20 @@ class Running:
 
 
 def identity(
-    model: nn.Module, targets: Targets, settings: Train, seed: int, masks: Masks, start: int
+    model: nn.Module,
+    parent: nn.Module | None,
+    targets: Targets,
+    settings: Train,
+    seed: int,
+    masks: Masks,
+    start: int,
 ) -> str:
     """Hex SHA-256 of what a training starts from; one state belongs to one of these."""
     parts = [
         settings.model_dump(mode="json"),
         [seed, start],
         checkpoint.digest(model.state_dict()),
+        checkpoint.digest(parent.state_dict()) if parent else "",
         targets.digest(),
         checkpoint.digest(masks),
     ]
@@ -85,8 +92,8 @@ class Keeper:
         tensors, document = container.read(path, _KIND)
         if document.get("identity") != self._identity:
             raise InputError(
-                f"{path}: expected the state of this training, got that of one with other "
-                "settings, seed, pictures, masks or first weights; remove the file to start afresh"
+                f"{path}: expected the state of this training, got that of one with other settings, "
+                "seed, pictures, masks, parent or first weights; remove the file to start afresh"
             )
         try:
             _lay(running, tensors, document)
@@ -147,11 +154,11 @@ def _lay(
         if momentum is not None:
             like = torch.empty_like(parameter).detach()
             running.descent.optimizer.state[parameter]["momentum_buffer"] = like.copy_(momentum)
-    if running.descent.device.type == "cuda":
-        torch.cuda.set_rng_state(tensors["cuda"], running.descent.device)
     running.generator.set_state(tensors["generator"])
-    if workers.rank() == 0:
+    if workers.rank() == 0:  # of dropout; each worker draws its own
         torch.set_rng_state(tensors["random"])
+        if running.descent.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["cuda"], running.descent.device)
     running.order.permutation = tensors["order"]
     if document["grown"]:
         masks = {name[5:]: kept for name, kept in tensors.items() if name.startswith("mask.")}

@@ -11,7 +11,7 @@ from torch import nn
 from sparseprune import train
 from sparseprune.errors import InputError
 from sparseprune.formats import container
-from sparseprune.recipe import Train
+from sparseprune.recipe import Distill, Train
 
 torch.set_num_threads(1)
 STAND_IN = Path(__file__).with_name("stand_in.py")
@@ -113,6 +113,18 @@ def test_the_state_of_another_training_is_refused(tmp_path, change):
     given = {"labels": labels, "settings": SETTINGS, "seed": 0, **change}
     with pytest.raises(InputError, match="state: expected the state of this training"):
         train.fit(net(), images, resume=resume, **given)
+
+
+def test_the_state_of_a_training_with_another_parent_is_refused(tmp_path):
+    settings = SETTINGS.model_copy(update={"distill": Distill()})
+    resume = train.Resume(tmp_path / "state", steps=1)
+    parents = [net().eval(), net().eval()]
+    with torch.no_grad():
+        parents[1][0].weight.add_(1)
+    train.fit(net(), *pictures(), settings, seed=0, resume=resume, parent=parents[0])
+    train.fit(net(), *pictures(), settings, seed=0, resume=resume, parent=parents[0])
+    with pytest.raises(InputError, match="state: expected the state of this training"):
+        train.fit(net(), *pictures(), settings, seed=0, resume=resume, parent=parents[1])
 
 
 @pytest.mark.parametrize("lost", ["model.0.weight", "order", "generator"])
