@@ -49,9 +49,7 @@ def sensitivities(
     return {name: tracker.found() for name, tracker in trackers.items()}
 
 
-def channel_sensitivities(
-    evidence: Evidence, layers: tuple[Layer, ...]
-) -> dict[str, torch.Tensor]:
+def channel_sensitivities(evidence: Evidence, layers: tuple[Layer, ...]) -> dict[str, torch.Tensor]:
     """For every input channel of ``layers``, the largest of ``sensitivities`` by maximum (2.5).
 
     Far cheaper than those of all weights: what is sure to be below the largest of its channel is
