@@ -6,11 +6,12 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
 ``run``         name, digest (of the recipe), recipe, seed, machine, versions, notes {distribution:
                 what a reader must know of it}, data {name, digest, train, test, classes}
 ``training``    id, losses (mean of each epoch), seconds
-``network``     id, role (parent, separate, pruned), method, target_ratio, ratio (of all
+``network``     id, role (parent, separate, pruned, control), method, target_ratio, ratio (of all
                 parameters, achieved), unit, params, nonzero, flops_ratio, form (dense, sparse,
                 slim), coupling, rule (how tied channels left), round_to, channels, onnx (path in
                 the run folder), onnx_bytes, provider, claimed {nodes, of}, parity {max_abs,
-                bound, images}, seed
+                bound, images}, seed, cycles (retrainings; of a control, of those it is compared
+                with; null of the parent)
 ``evaluation``  id, runner (accelerated, twin), distribution, severity, correct, total,
                 agreement (number of labels equal to the parent's), softmax_distance (mean l2 to
                 the parent's); the last two null where there is no parent. Of networks that
@@ -97,8 +98,10 @@ def read_run(run: Path) -> list[Row]:
 
 
 def score(row: Row) -> Fraction:
-    """What an ``evaluation`` row says of a network, exactly: mean IoU where it segments, else the
-    share of pictures it gets right."""
+    """How good a network is by an ``evaluation`` row, exactly, 0 to 1.
+
+    Mean IoU where it segments, else the share of pictures it gets right.
+    """
     if "mean_iou" in row:
         return Fraction(row["mean_iou"])
     return Fraction(row["correct"], row["total"])

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from sparseprune import __version__
-from sparseprune.cli import checks, deployment, networks, runs, sweeps, timing
+from sparseprune.cli import checks, deployment, networks, pruning, runs, sweeps, timing
+from sparseprune.cli.methods import WithMethods
 from sparseprune.cli.shell import OVERRIDES
 
 app = typer.Typer(
@@ -36,7 +37,7 @@ def _main(
 app.command(context_settings=OVERRIDES)(runs.run)
 app.command(context_settings=OVERRIDES)(sweeps.sweep)
 app.command(context_settings=OVERRIDES)(networks.train)
-app.command(context_settings=OVERRIDES)(networks.prune)
+app.command(cls=WithMethods, context_settings=OVERRIDES)(pruning.prune)
 app.command()(networks.slim)
 app.command()(deployment.export)
 app.command(context_settings=OVERRIDES)(checks.evaluate)

@@ -51,6 +51,7 @@ class Outcome:
     text: str
     failure: str | None = None
     code: int = GATE_FAILED
+    silent: bool = False  # of torchrun's workers the first alone has something to say
 
 
 def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
@@ -62,7 +63,8 @@ def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
         try:
             _allow(options.get("allow"))
             outcome = function(*args, **options)
-            _print(_json(outcome.result) if as_json else outcome.text)
+            if not outcome.silent:
+                _print(_json(outcome.result) if as_json else outcome.text)
         except (Exception, KeyboardInterrupt) as error:
             sentence, code = _explain(error)
             if code is None:

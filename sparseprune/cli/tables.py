@@ -8,20 +8,22 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from sparseprune.records import Row, select
+from sparseprune.records import Row, score, select
 
 WIDTH = 80
 
 
 def evaluation(rows: Sequence[Row]) -> str:
-    """Accuracy per distribution, and what changed against the twin where there is one."""
+    """Accuracy or mean IoU per distribution, and what changed against the twin, if there is one."""
     hidden = {row["distribution"]: row for row in select(rows, "hidden_loss")}
-    head = ["distribution", "accuracy"]
+    evaluations = select(rows, "evaluation", id="model", runner="accelerated")
+    segments = any("mean_iou" in row for row in evaluations)
+    head = ["distribution", "mean IoU" if segments else "accuracy"]
     if hidden:
         head += ["changed", "difference, 95 % interval (pp)"]
     body = []
-    for row in select(rows, "evaluation", id="model", runner="accelerated"):
-        line = [row["distribution"], f"{row['correct'] / row['total']:.2%}"]
+    for row in evaluations:
+        line = [row["distribution"], f"{float(score(row)):.2%}"]
         if hidden:
             found = hidden[row["distribution"]]
             line += [str(found["flipped"]), _difference(found)]

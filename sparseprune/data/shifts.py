@@ -77,13 +77,13 @@ def shifts(test: Dataset, settings: recipe.Evaluate, *, seed: int) -> list[Shift
     names = names if settings.generated else ()
     _check(names, test, settings)
     held = in_memory(test.images)
-    result = [Shift("clean", 0, partial(_normalised, test.images, test), held=held)]
+    result = [Shift("clean", 0, partial(normalised, test.images, test), held=held)]
     result += [_corrupted(test, name, settings, seed) for name in names]
     result += [
         Shift(
             found.name,
             found.severity,
-            partial(_normalised, found.images, test),
+            partial(normalised, found.images, test),
             labels=found.labels,
             held=found.held,
         )
@@ -124,7 +124,8 @@ def _note(test: Dataset, name: str, settings: recipe.Evaluate) -> str:
     return ""
 
 
-def _normalised(images: Pictures, by: HasStatistics) -> Iterator[Batch]:
+def normalised(images: Pictures, by: HasStatistics) -> Iterator[Batch]:
+    """All pictures, normalised, in pieces bounded in memory."""
     return (normalise(piece, by) for _, piece in pieces(images))
 
 
@@ -141,6 +142,6 @@ def _noisy(test: Dataset, half_width: float, seed: int) -> Iterator[Batch]:
     """Normalised pictures plus noise uniform in [-half_width, half_width), unclipped."""
     generator = np.random.default_rng([seed, zlib.crc32(b"noise")])
     # One stream over all pieces: the noise does not depend on how the pictures are cut.
-    for batch in _normalised(test.images, test):
+    for batch in normalised(test.images, test):
         noise = generator.random(batch.shape, dtype=np.float32)
         yield batch + (2 * noise - 1) * np.float32(half_width)

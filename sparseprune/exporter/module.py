@@ -18,6 +18,7 @@ from sparseprune.exporter.translate import INPUT, OPSET, OUTPUT, translate
 from sparseprune.exporter.zeros import check_zeros
 from sparseprune.formats import checkpoint
 from sparseprune.formats.finite import check_finite
+from sparseprune.models import deployed
 from sparseprune.rewrite import versions
 from sparseprune.runtime import TorchRunner
 
@@ -34,6 +35,7 @@ def export(
 ) -> dict[str, Any]:
     """See :func:`sparseprune.export`."""
     pictures = as_pictures(example_inputs)
+    model = deployed(model)
     check_finite(model.state_dict())
     opset = min(OPSET, versions.newest(options.oldest)[0])
     proto = translate(model, torch.from_numpy(pictures), opset)

@@ -1,5 +1,6 @@
 """What to ask both sides of a parity check: given inputs, or generated ones."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ Shapes = Mapping[str, Sequence[int]]
 # A wrong layer changes nearly every answer, so a few pictures would do; more find what only some
 # reach. The bound is computed for each in float64, about 30 ms a picture (ResNet-20, one thread).
 FEWEST, MOST = 16, 32
+# Fewer of large pictures: those of 513 x 513 have 22 MB of logits each where all pixels are judged.
+_PIXELS = 1 << 21
 SEED = 0
 
 
@@ -67,13 +70,15 @@ def as_array(example: Any) -> Array:
 def enough(pictures: Batch) -> Batch:
     """The first 32 ``pictures`` [N, ...], N >= 0; below 16, joined by standard normal ones.
 
+    Of pictures above 256 x 256 pixels fewer, but two.
     Normalised pictures have about that distribution; the seed is fixed.
     """
-    missing = max(FEWEST - len(pictures), 0)
+    most = max(2, min(MOST, _PIXELS // max(1, math.prod(pictures.shape[2:]))))
+    missing = max(min(FEWEST, most) - len(pictures), 0)
     drawn = (
         np.random.default_rng(SEED).normal(size=(missing, *pictures.shape[1:])).astype(np.float32)
     )
-    return np.concatenate([pictures[:MOST], drawn])
+    return np.concatenate([pictures[:most], drawn])
 
 
 def pictures_probe(name: str, pictures: Batch) -> Probe:

@@ -4,7 +4,7 @@ import copy
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,8 +25,9 @@ _BATCH_FIXED = (
 
 
 def translate(model: nn.Module, example: torch.Tensor, opset: int = OPSET) -> onnx.ModelProto:
-    """Plain ONNX of a classifier: float32 "input" [batch, ...] to "logits" [batch, classes].
+    """Plain ONNX of a network: float32 "input" [batch, ...] to "logits" [batch, classes].
 
+    One that segments gives [batch, classes, H, W]; of a mapping, as torchvision's give, ``out``.
     BatchNorm is folded into the convolution before it (a zero weight stays exactly zero: it is
     multiplied by a scale). ``model`` is left as it was.
 
@@ -38,7 +39,9 @@ def translate(model: nn.Module, example: torch.Tensor, opset: int = OPSET) -> on
     where = _Where(twin)
     example = _several(example.detach().cpu())
     with quiet():
-        _try(twin, example, where)
+        if isinstance(_try(twin, example, where), Mapping):
+            forward = twin.forward
+            twin.forward = lambda pictures: forward(pictures)["out"]
         program = _capture(twin, example, where)
         proto = _convert(program, opset)
     _check_output(proto)
@@ -65,21 +68,24 @@ def _several(example: torch.Tensor) -> torch.Tensor:
     return example if len(example) > 1 else torch.cat([example, example])
 
 
-def _try(model: nn.Module, example: torch.Tensor, where: _Where) -> None:
+def _try(model: nn.Module, example: torch.Tensor, where: _Where) -> object:
+    """What the model answers, if that can be exported."""
     try:
         with torch.no_grad():
-            logits = model(example)
+            answer = model(example)
     except Exception as error:
         raise InputError(
             f"the model does not accept example_inputs of shape {list(example.shape)}: "
             f"{where} said {first_line(error)!r}; give a batch it was trained for"
         ) from error
-    if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
+    logits = answer.get("out") if isinstance(answer, Mapping) else answer
+    if not isinstance(logits, torch.Tensor) or logits.ndim not in (2, 4):
         found = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
         raise InputError(
-            f"expected a model that returns logits of shape [N, classes], got {found}; "
-            "export the classifier alone"
+            f"expected a model that returns logits of shape [N, classes] (or [N, classes, H, W]), "
+            f"got {found}; export the part that classifies or segments alone"
         )
+    return answer
 
 
 def _capture(
@@ -134,7 +140,8 @@ def _untranslated(program: torch.export.ExportedProgram, error: BaseException) -
 def _check_output(proto: onnx.ModelProto) -> None:
     """A model that fixes or mixes the batch axis would answer wrongly for other batches."""
     dims = proto.graph.output[0].type.tensor_type.shape.dim
-    if len(dims) != 2 or dims[0].dim_param != "batch" or not dims[1].HasField("dim_value"):
+    fixed = all(dim.HasField("dim_value") for dim in dims[1:])
+    if len(dims) not in (2, 4) or dims[0].dim_param != "batch" or not fixed:
         found = [dim.dim_param or dim.dim_value for dim in dims]
         raise InputError(_BATCH_FIXED.format(found))
 

@@ -3,6 +3,7 @@
 A family lives in one file; this module holds the list of names, the checks and the loading.
 """
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -28,7 +29,18 @@ from sparseprune.models import (
 )
 from sparseprune.models.own import allow
 
-__all__ = ["NAMES", "Stored", "allow", "build", "create", "load", "own", "resize", "width"]
+__all__ = [
+    "NAMES",
+    "Stored",
+    "allow",
+    "build",
+    "create",
+    "deployed",
+    "load",
+    "own",
+    "resize",
+    "width",
+]
 
 # Every builder takes (input_shape, classes) and its options as keyword-only integers or booleans.
 _BUILDERS: dict[str, Callable[..., nn.Module]] = {
@@ -199,6 +211,19 @@ def load(checkpoint: Stored) -> nn.Module:
     if slim:
         _try(model, input_shape)
     return model
+
+
+def deployed(model: nn.Module) -> nn.Module:
+    """The network without what only helps to train it: its auxiliary head, if it has one.
+
+    The head has torchvision's name, ``aux_classifier``. Shares all tensors with ``model``.
+    """
+    if not isinstance(getattr(model, "aux_classifier", None), nn.Module):
+        return model
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    twin = copy.deepcopy(model, dict(shared))
+    twin.register_module("aux_classifier", None)
+    return twin
 
 
 def _try(model: nn.Module, input_shape: tuple[int, ...]) -> None:

@@ -60,7 +60,7 @@ def fit(
     losses = train.fit(
         model,
         train.pictures(learn, settings, seed),
-        torch.from_numpy(learn.labels),
+        train.targets(learn, settings, seed),
         settings,
         seed=seed,
         masks=extra.masks,

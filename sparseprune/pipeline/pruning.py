@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
-from sparseprune import prune
+from sparseprune import data, prune
+from sparseprune.errors import InputError
 from sparseprune.formats import mask
 from sparseprune.formats.mask import Masks
 from sparseprune.recipe import Prune
@@ -55,6 +56,33 @@ class Aim:
         except prune.NothingToRemove:
             return False
         return True
+
+
+def held_out(
+    model: torch.nn.Module,
+    example: torch.Tensor,
+    splits: data.Splits,
+    settings: Prune,
+    seed: int,
+) -> prune.HeldOut | None:
+    """The sensitivity set of a data-informed method: random held-out pictures (section 2.3).
+
+    Raises:
+        InputError: no pictures are held out.
+    """
+    if prune.METHODS[settings.method].needs == "nothing":
+        return None
+    pool = splits.held_out
+    if pool is None:
+        raise InputError(
+            f"{settings.method} looks at pictures that neither training nor tests see: expected "
+            "data.validation above 0 (0.1 in the study), got 0; train and prune with it"
+        )
+    count = prune.sensitivity_size(model, example, len(pool.images))
+    order = torch.randperm(len(pool.images), generator=torch.Generator().manual_seed(seed))
+    chosen = order[:count].sort().values.numpy()
+    inputs = torch.from_numpy(data.normalise(pool.images[chosen], pool))
+    return inputs, torch.from_numpy(pool.labels[chosen])
 
 
 def to_target(model: torch.nn.Module, aim: Aim) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from sparseprune import environment, evaluate, measure, models, records, report
@@ -220,7 +219,7 @@ def evaluate_shift(folder: RunFolder, recipe: Recipe, index: int, progress: Prog
     }
     rows = evaluate.run(
         [shift],
-        np.asarray(test.labels),
+        test.labels,
         pairs,
         parent=PARENT,
         progress=counted(progress),

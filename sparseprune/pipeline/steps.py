@@ -1,6 +1,7 @@
 """One step each: values in, new values out. The verbs and the stages of a run both call these."""
 
 import functools
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -8,20 +9,41 @@ from typing import Any
 
 import torch
 
-from sparseprune import data, environment, exporter, models, prune, train
+from sparseprune import data, environment, evaluate, exporter, models, prune
 from sparseprune.convert import slim as slimming
-from sparseprune.data import Dataset
+from sparseprune.data import Dataset, shifts
 from sparseprune.errors import InputError
+from sparseprune.evaluate import Pair
 from sparseprune.formats import checkpoint as checkpoints
 from sparseprune.formats import mask
 from sparseprune.formats.checkpoint import Checkpoint
 from sparseprune.formats.mask import Masks
-from sparseprune.pipeline.fitting import Extra, fit
-from sparseprune.pipeline.pruning import Aim, Gradual, to_target
+from sparseprune.pipeline.fitting import Extra, fit, forget
+from sparseprune.pipeline.pruning import Aim, Gradual, held_out, to_target
 from sparseprune.pipeline.retraining import ALONE, Around, keep_early, retrain
 from sparseprune.pipeline.schedule import Progress
 from sparseprune.recipe import Data, Prune, Recipe, parse
-from sparseprune.records import Row
+from sparseprune.records import Row, score
+from sparseprune.runtime import TorchRunner
+
+__all__ = [
+    "Around",
+    "describe",
+    "example",
+    "export_network",
+    "forget",
+    "held_out",
+    "network",
+    "pictures",
+    "prune_network",
+    "quality",
+    "recipe_of",
+    "require_smaller",
+    "silent",
+    "slim_network",
+    "splits",
+    "train_network",
+]
 
 # Small networks train no faster on two threads than on one (measured: 2.2 s an epoch of 10 000
 # pictures either way). One thread also makes results independent of how many cores there are, and
@@ -105,7 +127,7 @@ def prune_network(
     model = models.load(source)
     dense = _counts(source, "dense")
     seed, method = source.meta["seed"], prune.METHODS[settings.method]
-    evidence = held_out(model, source, recipe, settings, seed)
+    evidence = held_out(model, example(source), splits(recipe.data), settings, seed)
     aim = Aim(settings, target, dense, example(source), evidence, seed)
     gradual = settings.schedule == "gradual"
     if not gradual:
@@ -133,35 +155,13 @@ def prune_network(
         "counts": asdict(counts),
         "unit": settings.unit,
         "coupling": settings.coupling if method.removes == "filters" else None,
+        "cycles": source.meta.get("cycles", 0) + 1,
         "pruning": settings.model_dump(mode="json"),
         "losses": losses,
         "recipe": recipe.model_dump(mode="json"),
         "source": checkpoints.digest(source.state),
     }
     return Checkpoint(source.model, model.state_dict(), meta), masks
-
-
-def held_out(
-    model: torch.nn.Module, source: Checkpoint, recipe: Recipe, settings: Prune, seed: int
-) -> prune.HeldOut | None:
-    """The sensitivity set of a data-informed method: random held-out pictures (section 2.3).
-
-    Raises:
-        InputError: the recipe holds no pictures out.
-    """
-    if prune.METHODS[settings.method].needs == "nothing":
-        return None
-    pool = splits(recipe.data).held_out
-    if pool is None:
-        raise InputError(
-            f"{settings.method} looks at pictures that neither training nor tests see: expected "
-            "data.validation above 0 (0.1 in the study), got 0; train and prune with it"
-        )
-    count = prune.sensitivity_size(model, example(source), len(pool.images))
-    order = torch.randperm(len(pool.images), generator=torch.Generator().manual_seed(seed))
-    chosen = order[:count].sort().values.numpy()
-    inputs = torch.from_numpy(data.normalise(pool.images[chosen], pool))
-    return inputs, torch.from_numpy(pool.labels[chosen])
 
 
 def slim_network(source: Checkpoint, round_to: int) -> Checkpoint:
@@ -213,7 +213,9 @@ def export_network(
     model = models.load(source)
     if example_inputs is None:
         _, test = pictures(recipe_of(source).data)
-        example_inputs = data.normalise(test.images[:_PARITY_IMAGES], test)
+        pixels = math.prod(test.images.shape[1:3])
+        count = max(2, min(_PARITY_IMAGES, _PARITY_PIXELS // pixels))
+        example_inputs = data.normalise(test.images[:count], test)
     return exporter.export(
         model,
         path,
@@ -227,6 +229,8 @@ def export_network(
 
 # Enough pictures for the parity check to meet every class several times; 0.1 s on one core.
 _PARITY_IMAGES = 128
+# Of larger pictures than 128 x 128 fewer: a gigabyte of them would show nothing more.
+_PARITY_PIXELS = 1 << 21
 _PROVENANCE = (
     *("method", "form", "target_ratio", "ratio", "unit", "coupling", "round_to", "seed"),
     *("data", "recipe"),
@@ -247,11 +251,16 @@ def example(source: Checkpoint) -> torch.Tensor:
     return torch.zeros(2, *source.model["input_shape"])
 
 
-def accuracy(source: Checkpoint) -> float:
-    """Fraction of the recipe's test pictures a checkpoint gets right."""
+def quality(source: Checkpoint) -> tuple[str, float]:
+    """``accuracy``, the fraction of the recipe's test pictures a checkpoint gets right.
+
+    Or, if it segments, ``mean_iou`` over them.
+    """
     _, test = pictures(recipe_of(source).data)
-    inputs = torch.from_numpy(data.normalise(test.images, test))
-    return train.accuracy(models.load(source), inputs, torch.from_numpy(test.labels))
+    runner = TorchRunner(models.load(source), name="checkpoint")
+    clean = shifts.Shift("clean", 0, lambda: shifts.normalised(test.images, test), held=False)
+    (row,) = evaluate.run([clean], test.labels, {"checkpoint": Pair(runner)})
+    return "mean_iou" if "mean_iou" in row else "accuracy", float(score(row))
 
 
 def describe(source: Checkpoint) -> Row:

@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -97,9 +97,7 @@ class Evidence:
         labels = self._labels()
         for start in range(0, len(self.inputs), _BATCH):
             chosen = slice(start, start + _BATCH)
-            logits = self.network(self.inputs[chosen].clone())
-            _check_classes(logits, labels[chosen])
-            loss = functional.cross_entropy(logits, labels[chosen])
+            loss = _loss(self.network(self.inputs[chosen].clone()), labels[chosen])
             yield dict(zip(weights, torch.autograd.grad(loss, list(weights.values())), strict=True))
 
     def _labels(self) -> torch.Tensor:
@@ -129,17 +127,35 @@ def in_parallel(run: Callable[[int], None], count: int, device: torch.device) ->
         torch.set_num_threads(whole)
 
 
+def _loss(answers: object, labels: torch.Tensor) -> torch.Tensor:
+    """Mean cross-entropy; an auxiliary head counts half, as it does in training (section 3.2)."""
+    heads = {"out": answers} if not isinstance(answers, Mapping) else answers
+    main, auxiliary = heads.get("out"), heads.get("aux")
+    ignored = _ignored(labels)
+    _check_classes(main, labels)
+    assert isinstance(main, torch.Tensor)
+    loss = functional.cross_entropy(main, labels, ignore_index=ignored)
+    if isinstance(auxiliary, torch.Tensor):
+        loss = loss + 0.5 * functional.cross_entropy(auxiliary, labels, ignore_index=ignored)
+    return loss
+
+
 def _check_classes(logits: object, labels: torch.Tensor) -> None:
     if not isinstance(logits, torch.Tensor) or logits.ndim < 2:
         raise InputError(
             "expected a network that returns logits [N, classes, ...] to follow the gradient of "
             f"its loss, got {type(logits).__name__}; take a method that needs no labels"
         )
-    if int(labels.max()) >= logits.shape[1]:
+    largest = int(labels.where(labels != _ignored(labels), 0).max())
+    if largest >= logits.shape[1]:
         raise InputError(
-            f"expected labels below the {logits.shape[1]} classes of the network, got "
-            f"{int(labels.max())}"
+            f"expected labels below the {logits.shape[1]} classes of the network, got {largest}"
         )
+
+
+def _ignored(labels: torch.Tensor) -> int:
+    """The label that does not count: VOC's border where pixels are labelled, else torch's."""
+    return 255 if labels.ndim > 1 else -100
 
 
 def gather(

@@ -7,7 +7,7 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any, Literal
 
-from sparseprune.records import Row, select
+from sparseprune.records import Row, score, select
 from sparseprune.report import words
 
 CLEAN, NOISE = "clean", "noise"
@@ -31,9 +31,20 @@ class Network:
             return "dense parent"
         if self.role == "separate":
             return "separate network"
+        if self.role == "control":
+            return self._control
         return (
             f"{self.method}\u00a0{words.percent(self.ratio)}" if self.ratio is not None else self.id
         )
+
+    @property
+    def _control(self) -> str:
+        cycles, target = words.number(self.row.get("cycles")), self.row.get("target_ratio")
+        if self.method == "extended" and cycles is not None:
+            return f"extended, {words.plural(int(cycles), 'cycle')}"
+        if self.method == "small" and words.number(target) is not None:
+            return f"small dense\u00a0{words.percent(target)}"
+        return self.id
 
     @property
     def phrase(self) -> str:
@@ -55,14 +66,15 @@ class Facts:
 
     @cached_property
     def networks(self) -> list[Network]:
-        """Parent first, then the separate network, then the pruned by method and ratio."""
+        """Parent first, then the separate network, the pruned by method and ratio, controls."""
         found = {n.id: n for n in map(_network, select(self.rows, "network"))}
         methods = list(dict.fromkeys([*self._asked, *(n.method for n in found.values())]))
-        roles = ["parent", "separate"]
+        roles = {"parent": 0, "separate": 1, "control": 3}
 
-        def place(n: Network) -> tuple[int, int, float]:
-            role = roles.index(n.role) if n.role in roles else len(roles)
-            return role, methods.index(n.method), n.ratio if n.ratio is not None else 2.0
+        def place(n: Network) -> tuple[int, int, float, float]:
+            ratio = n.ratio if n.ratio is not None else 2.0
+            cycles = words.number(n.row.get("cycles")) or 0.0
+            return roles.get(n.role, 2), methods.index(n.method), ratio, cycles
 
         return sorted(found.values(), key=place)
 
@@ -91,7 +103,12 @@ class Facts:
     @cached_property
     def pruned(self) -> list[Network]:
         """Pruned networks, by method and rising ratio."""
-        return [n for n in self.networks if n.role not in ("parent", "separate")]
+        return [n for n in self.networks if n.role not in ("parent", "separate", "control")]
+
+    @cached_property
+    def controls(self) -> list[Network]:
+        """Dense networks that pruned ones are compared with: trained longer, or smaller."""
+        return [n for n in self.networks if n.role == "control"]
 
     @cached_property
     def methods(self) -> list[str]:
@@ -143,9 +160,21 @@ class Facts:
         return self._evaluations.get((network.id, distribution)) if network else None
 
     def accuracy(self, network: Network | None, distribution: str) -> float | None:
-        """Top-1 accuracy, 0 to 1."""
+        """Top-1 accuracy, 0 to 1; of a network that segments its mean IoU."""
         row = self.evaluation(network, distribution) or {}
+        if "mean_iou" in row:
+            return words.number(row["mean_iou"])
         return fraction(row.get("correct"), row.get("total"))
+
+    @cached_property
+    def quality(self) -> str:
+        """What ``accuracy`` is called: networks that segment have another."""
+        return "mean IoU" if self.segments else "accuracy"
+
+    @cached_property
+    def segments(self) -> bool:
+        """Whether the networks give each pixel a class, so that counts are of pixels."""
+        return any("mean_iou" in row for row in self._evaluations.values())
 
     def mean(self, network: Network | None, distributions: list[str]) -> float | None:
         """Mean accuracy over distributions, None if one is missing."""
@@ -168,8 +197,8 @@ class Facts:
     def holds(self, network: Network, distribution: str) -> bool | None:
         """Whether accuracy is commensurate: at most ``delta`` below the parent's (paper 1.5).
 
-        Counted in whole pictures with ``delta`` as the decimal that was written, so that the
-        boundary is the one that ``evaluate`` uses.
+        Exact, with ``delta`` as the decimal that was written, so that the boundary is the one that
+        ``evaluate`` uses.
         """
         mine, parents = (
             self.evaluation(network, distribution),
@@ -179,8 +208,7 @@ class Facts:
             return None
         if mine["total"] != parents["total"]:
             return None
-        lost = Fraction(parents["correct"]) - Fraction(mine["correct"])
-        return lost <= Fraction(repr(self.delta)) * Fraction(mine["total"])
+        return score(parents) - score(mine) <= Fraction(repr(self.delta))
 
     @cached_property
     def latencies(self) -> dict[str, Row]:

@@ -20,6 +20,11 @@ _TERMS = {
         The largest tested prune ratio whose accuracy is commensurate on a distribution; 0 if none
         is.
     """,
+    "Control": """
+        A dense network that pruned ones are compared with. “Extended” is the parent retrained as
+        often as they were and nothing removed; “small dense” has as many parameters as they have
+        left, and was trained as long from scratch.
+    """,
     "Masked twin": """
         The pruned network with its zeros in place, run plainly without any acceleration. It shows
         what pruning alone did.

@@ -11,6 +11,7 @@ from sparseprune.report.hidden_loss import verdicts
 from sparseprune.report.readings import reading
 from sparseprune.report.tables import Fold, Table, excess_error
 from sparseprune.report.tables import accuracy as accuracy_table
+from sparseprune.report.tables import controls as controls_table
 from sparseprune.report.tables import hidden_loss as hidden_loss_table
 from sparseprune.report.tables import latency as latency_table
 from sparseprune.report.tables import networks as networks_table
@@ -71,17 +72,29 @@ def _accuracy(facts: Facts) -> Section:
     pictures = accuracy.pictures(facts)
     if not pictures:
         return _missing(id, title, "accuracies of the pruned networks", "evaluate")
-    tables = accuracy_table.tables(facts)
+    controls = controls_table.table(facts)
+    tables = accuracy_table.tables(facts) + ([controls] if controls else [])
     return Section(
         id,
         title,
         leads.accuracy(facts),
-        reading(id, margin=answer.margin(facts)),
+        reading(id, margin=answer.margin(facts)) + _segments(facts),
         pictures,
         tables=tables,
         # Name, parent and four ratios fit half the page.
         tables_abreast=all(len(t.columns) <= 6 for t in tables),
         folds=[f for f in [excess_error.fold(facts)] if f],
+    )
+
+
+def _segments(facts: Facts) -> str:
+    """What the words of the page mean where pixels are classified; nothing elsewhere."""
+    if not facts.segments:
+        return ""
+    return (
+        " These networks segment: accuracy on this page is the mean over classes of intersection "
+        "over union, of all pixels of the set together. Predictions and labels are counted in "
+        "pixels; the interval of a hidden loss takes pictures, not pixels, as independent."
     )
 
 
@@ -187,7 +200,7 @@ def _grain(facts: Facts) -> str:
     """How coarse the margin is, in pictures: what the reader should know before trusting it."""
     row = facts.evaluation(facts.parent, CLEAN) or {}
     total = words.number(row.get("total"))
-    if not total:
+    if not total or facts.segments:
         return ""
     pictures = words.plural(int(Fraction(repr(facts.delta)) * int(total)), "picture")
     return (

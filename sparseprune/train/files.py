@@ -73,8 +73,8 @@ def check(dataset: Dataset, settings: Train) -> None:
     if settings.cut == "centre" or (isinstance(images, FilePictures) and cuttable(images.cut)):
         return
     raise InputError(
-        f"cut: expected centre for pictures that are not cut as they are read ({dataset.name}), got "
-        f"{settings.cut}; set it to centre, or give a folder of pictures a data.size"
+        f"cut: expected centre for pictures that are not cut as they are read ({dataset.name}), "
+        f"got {settings.cut}; set it to centre, or give a folder of pictures a data.size"
     )
 
 

@@ -4,6 +4,7 @@ from PIL import Image
 
 from sparseprune import data, recipe
 from sparseprune.data import folder
+from sparseprune.data.pictures import FilePictures
 from sparseprune.errors import InputError
 
 
@@ -112,7 +113,43 @@ def test_a_damaged_picture_is_refused_and_named(tmp_path):
             load(root)
 
 
-def test_more_than_fits_in_memory_is_refused_before_reading(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder, "MAX_BYTES", 12 * 18 * 20 * 3 - 1)
-    with pytest.raises(InputError, match=r"got 12 of 20 x 18; set data\.train and data\.test"):
-        load(fill(tmp_path))
+def test_what_would_fill_the_memory_stays_on_disk_and_looks_the_same(tmp_path, monkeypatch):
+    for mode in ("RGB", "L"):
+        root = fill(tmp_path / mode, mode)
+        held = load(root)
+        with monkeypatch.context() as patch:
+            patch.setattr(folder, "HELD_BYTES", 12 * 18 * 20 * 3 - 1)
+            lazy = load(root)
+        for one, other in zip(held, lazy, strict=True):
+            assert isinstance(other.images, FilePictures)
+            assert other.images.shape == one.images.shape
+            np.testing.assert_array_equal(other.images[:], one.images)
+            np.testing.assert_array_equal(other.labels, one.labels)
+            assert (other.mean, other.std) == (one.mean, one.std)
+            assert other.digest != one.digest
+
+
+def test_pictures_of_any_size_are_resized_where_one_is_given(tmp_path):
+    root = fill(tmp_path)
+    picture(1, size=(50, 30)).save(root / "test" / "dog" / "1.png")
+    _, test = load(root, size=16)
+    assert test.images.shape == (4, 16, 16, 3)
+    wide = picture(1, size=(50, 30)).resize((26, 16), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(test.images[3:][0], np.asarray(wide.crop((5, 0, 21, 16))))
+
+
+def test_of_a_set_on_disk_the_first_picture_says_what_the_others_must_be(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "HELD_BYTES", 0)
+    root = fill(tmp_path, "L")
+    picture(1, size=(20, 19)).save(root / "test" / "dog" / "1.png")
+    picture(1).save(root / "test" / "dog" / "0.png")
+    _, test = load(root)
+    with pytest.raises(InputError, match=r"dog.1\.png: expected 20 x 18 pixels like the first"):
+        test.images[3:]
+    with pytest.raises(InputError, match=r"dog.0\.png: expected an 8-bit grey picture, .* RGB"):
+        test.images[2:3]
+
+
+def test_only_sets_of_files_can_be_resized():
+    with pytest.raises(InputError, match=r"data\.size: expected one of imagenet, .* got 'fashion"):
+        data.load(recipe.Data(size=32))

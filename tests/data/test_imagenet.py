@@ -42,6 +42,13 @@ def test_classes_are_sorted_synsets_and_pictures_stay_on_disk(root):
     assert (test.mean, test.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 
+def test_another_size_keeps_the_proportions(root):
+    train, _ = load(root, size=56)
+    assert train.images.shape == (9, 56, 56, 3)
+    # 260 -> 64 pixels, and 56 of them.
+    assert (train.images.cut.resize, train.images[:1].shape) == (64, (1, 56, 56, 3))
+
+
 def test_limits_and_held_out_pictures_open_nothing(root):
     for file in root.rglob("*.JPEG"):
         file.write_bytes(b"never opened")
@@ -60,7 +67,7 @@ def test_each_wrong_layout_is_named(root, tmp_path):
     flat = tmp_path / "flat"
     save(flat / "ILSVRC2012_val_00000001.JPEG", 3)
     with pytest.raises(InputError, match="found pictures that are not sorted into them"):
-        imagenet.split(flat, SYNSETS, None)
+        imagenet.split(flat, SYNSETS, None, imagenet.geometry(224))
     with pytest.raises(InputError, match="nowhere: expected a folder of synsets"):
         imagenet.synsets(tmp_path / "nowhere")
 

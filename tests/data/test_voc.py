@@ -48,20 +48,27 @@ def test_a_picture_has_all_its_classes(root):
 @pytest.mark.parametrize("below", [".", "VOCdevkit/VOC2012"])
 def test_masks_keep_their_numbers_and_the_void(root, below):
     train, test = voc.segmentation(data(root / below))
-    assert (len(train.images), len(test.masks)) == (3, 1)
-    masks = train.masks[:]
-    assert masks.shape == (3, 513, 513, 1)
-    assert masks.dtype == np.uint8
+    assert (len(train.images), len(test.labels)) == (3, 1)
+    masks = train.labels[:]
+    assert masks.shape == (3, 513, 513)
+    assert masks.dtype == np.int64
     assert set(np.unique(masks)) == {0, 15, 255}
     assert len(train.classes) == 21
     # Shorter side 40 -> 513: the square of 20 x 20 pixels becomes 256.5 wide, centred.
-    assert masks[0, 256, 256, 0] == 15
+    assert masks[0, 256, 256] == 15
     assert abs(int((masks[0] == 15).sum()) - 256.5**2) < 4 * 257
     assert train.images[:1].shape == (1, 513, 513, 3)
 
 
+def test_another_size_is_that_of_pictures_and_masks(root):
+    train, _ = voc.segmentation(data(root, size=33))
+    assert train.images[:].shape == (3, 33, 33, 3)
+    assert train.labels[:].shape == (3, 33, 33)
+    assert voc.classification(data(root, size=64))[0].images.shape == (3, 64, 64, 3)
+
+
 def test_limits_keep_the_first(root):
-    assert len(voc.segmentation(data(root, train=2))[0].masks) == 2
+    assert len(voc.segmentation(data(root, train=2))[0].labels) == 2
     assert len(voc.classification(data(root, train=1))[0].labels) == 1
     with pytest.raises(InputError, match="expected a limit of at most 3 pictures, got 4"):
         voc.segmentation(data(root, train=4))
@@ -89,4 +96,4 @@ def test_a_mask_in_colour_is_refused(root):
     path = root / "VOCdevkit/VOC2012/SegmentationClass/2008_000001.png"
     Image.open(path).convert("RGB").save(path)
     with pytest.raises(InputError, match="expected a palette or grey picture, got mode RGB"):
-        voc.segmentation(data(root))[0].masks[:]
+        voc.segmentation(data(root))[0].labels[:]

@@ -45,3 +45,13 @@ def test_what_a_killed_process_left_is_no_obstacle_and_goes(tmp_path):
     place = folder.prepare(tmp_path, SETTINGS)
     with folder.writing(place):
         assert not orphan.exists()
+
+
+def test_the_state_of_a_training_goes_once_its_checkpoint_is_there(tmp_path):
+    place = folder.prepare(tmp_path / "run", SETTINGS)
+    done, running = place.state("WT-22.4"), place.state("WT-50")
+    for file in (done, running, place.checkpoint("WT-22.4")):
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    with folder.writing(place):
+        assert (done.exists(), running.exists()) == (False, True)

@@ -46,12 +46,14 @@ def test_without_held_out_pictures_they_say_what_to_set(trained):
 
 
 def test_the_sensitivity_set_is_a_random_part_of_the_held_out_pictures(trained):
-    from sparseprune import models
+    model, example = steps.models.load(trained), steps.example(trained)
+    splits = steps.splits(recipe(validation=0.2).data)
 
-    model = models.load(trained)
-    chosen = recipe(validation=0.2)
-    first, labels = steps.held_out(model, trained, chosen, settings("SiPP"), seed=1)
-    second, _ = steps.held_out(model, trained, chosen, settings("SiPP"), seed=2)
+    def chosen(method, seed):
+        return steps.held_out(model, example, splits, settings(method), seed)
+
+    first, labels = chosen("SiPP", 1)
+    second, _ = chosen("SiPP", 2)
     assert len(first) == len(labels) == 30  # half of 60: the set would be larger
     assert not np.array_equal(first, second)
-    assert steps.held_out(model, trained, chosen, settings("WT"), seed=1) is None
+    assert chosen("WT", 1) is None

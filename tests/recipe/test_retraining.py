@@ -1,4 +1,8 @@
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 
 from sparseprune import recipe
 from sparseprune.errors import InputError
@@ -41,3 +45,11 @@ def test_it_reads_back_as_it_was_written():
     }
     made = recipe.parse(document, "here")
     assert recipe.parse(made.model_dump(mode="json"), "again") == made
+
+
+def test_the_readmes_recipe_is_one():
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (text,) = re.findall(r"```yaml\n(retrain:.*?)```", readme, flags=re.DOTALL)
+    made = recipe.parse(yaml.safe_load(text), "README")
+    assert [entry.schedule for entry in made.prune] == ["iterative", "one_shot", "gradual"]
+    assert len(made.prune[0].ratios) == 23

@@ -75,3 +75,16 @@ def test_trains_on_a_gpu(precision, tmp_path):
     resume = train.Resume(tmp_path / "state", steps=5)
     train.fit(model.cuda(), images, labels, settings, seed=0, resume=resume)
     assert train.accuracy(model, images, labels) > 0.95
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "used"),
+    [
+        ("auto", "cpu", "float32"),
+        ("auto", "cuda", "float16"),
+        ("bfloat16", "cuda", "bfloat16"),
+        ("float32", "cuda", "float32"),
+    ],
+)
+def test_auto_is_float16_where_there_is_a_gpu(asked, device, used):
+    assert descent.precision_on(torch.device(device), Train(precision=asked)) == used

@@ -43,7 +43,7 @@ def _draw(axes: Axes, tips: Tips, facts: Facts, method: str, ylim: tuple[float, 
     networks = ([facts.parent] if facts.parent else []) + facts.of_method(method)
     axis.ratio(axes)
     axes.set_ylim(*ylim)
-    axes.set_ylabel("accuracy (%)")
+    axes.set_ylabel(f"{facts.quality} (%)")
     for shift in facts.shifts:
         xs, ys = _series([(n, facts.accuracy(n, shift)) for n in networks])
         (line,) = axes.plot(xs, ys, color=THIN, linewidth=0.9, alpha=0.75)
@@ -86,7 +86,8 @@ def _series(pairs: list[tuple[Network, float | None]]) -> tuple[list[float], lis
 
 def _describe(facts: Facts, method: str) -> str:
     parts = [
-        f"Line chart of accuracy in per cent against the share of parameters removed, {method}."
+        f"Line chart of {facts.quality} in per cent against the share of parameters removed, "
+        f"{method}."
     ]
     networks = ([facts.parent] if facts.parent else []) + facts.of_method(method)
     for network, clean in known(networks, lambda n: facts.accuracy(n, CLEAN)):

@@ -54,7 +54,7 @@ def pictures(facts: Facts) -> list[Picture]:
 def _draw(axes: Axes, tips: Tips, facts: Facts, found: list[Point], title: str) -> None:
     axis.microseconds(axes, 1.22 * max(p[0] for p in found))
     axes.set_ylim(*axis.limits([100 * p[1] for p in found], pad=0.12))
-    axes.set_ylabel("accuracy (%)")
+    axes.set_ylabel(f"{facts.quality} (%)")
     axis.plain(axes)
     best = frontier(found)
     xs = [p[0] for p in best] + [axes.get_xlim()[1]]
@@ -70,16 +70,22 @@ def _draw(axes: Axes, tips: Tips, facts: Facts, found: list[Point], title: str) 
     )
     marks = []
     for latency, accuracy, network in found:
-        parent = network.role == "parent"
-        look = None if parent else style(facts.methods, network.method)
-        colour = look.colour if look else INK
+        colour, marker, size = _look(facts, network)
         (point,) = axes.plot(
-            latency, 100 * accuracy, marker=look.marker if look else "*", color=colour,
-            markersize=8 if look else 15, markeredgecolor=PAGE,
+            latency, 100 * accuracy, marker=marker, color=colour, markersize=size,
+            markeredgecolor=PAGE,
         )  # fmt: skip
         tips(point, f"{network.label}: {words.percent(accuracy)}, {words.duration(latency)}")
         marks.append((latency, 100 * accuracy, axis.name(network.label), colour))
     labels.beside(axes, marks, steps)
+
+
+def _look(facts: Facts, network: Network) -> tuple[str, str, int]:
+    """Colour, marker and its size; the dense ones are black, the parent a star."""
+    if network.method in facts.methods:
+        method = style(facts.methods, network.method)
+        return method.colour, method.marker, 8
+    return (INK, "*", 15) if network.role == "parent" else (MUTED, "P", 9)
 
 
 def _describe(title: str, found: list[Point]) -> str:

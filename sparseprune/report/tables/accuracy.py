@@ -25,7 +25,7 @@ def _evaluated(facts: Facts, network: Network) -> bool:
 def _table(facts: Facts, index: int, method: str, networks: list[Network]) -> Table:
     return Table(
         name=f"change-{index}",
-        caption=f"{words.method(method)}: accuracy minus the parent’s, pp",
+        caption=f"{words.method(method)}: {facts.quality} minus the parent’s, pp",
         columns=[
             Column("Pictures", number=False),
             Column("Parent", unit="%"),
