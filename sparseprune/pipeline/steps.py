@@ -125,10 +125,9 @@ def prune_network(
             "prune the checkpoint it was slimmed from"
         )
     model = models.load(source)
-    dense = _counts(source, "dense")
     seed, method = source.meta["seed"], prune.METHODS[settings.method]
     evidence = held_out(model, example(source), splits(recipe.data), settings, recipe.retrain, seed)
-    aim = Aim(settings, target, dense, example(source), evidence, seed)
+    aim = Aim(settings, target, _counts(source, "dense"), example(source), evidence, seed)
     gradual = settings.schedule == "gradual"
     if not gradual:
         to_target(model, aim)
@@ -144,24 +143,38 @@ def prune_network(
         functools.partial(Gradual, model, aim) if gradual else None,
         f"{settings.model_dump_json()} {target}",
     )
-    masks = mask.of_zeros(model) if gradual else masks
-    counts = prune.counts(model, example(source))
     meta = {
-        **source.meta,
         "method": settings.method,
         "form": "sparse",
         "target_ratio": target,
-        "ratio": prune.ratio(counts, dense, "params"),
-        "counts": asdict(counts),
         "unit": settings.unit,
         "coupling": settings.coupling if method.removes == "filters" else None,
-        "cycles": source.meta.get("cycles", 0) + 1,
         "pruning": settings.model_dump(mode="json"),
+    }
+    made = descendant(source, model, recipe, losses, meta)
+    return made, mask.of_zeros(model) if gradual else masks
+
+
+def descendant(
+    source: Checkpoint,
+    model: torch.nn.Module,
+    recipe: Recipe,
+    losses: list[float],
+    meta: Mapping[str, Any],
+) -> Checkpoint:
+    """The network of ``source`` after one more cycle of retraining, about which ``meta`` is new."""
+    counts = prune.counts(model, example(source))
+    found = {
+        **source.meta,
+        **meta,
+        "ratio": prune.ratio(counts, _counts(source, "dense"), "params"),
+        "counts": asdict(counts),
+        "cycles": source.meta.get("cycles", 0) + 1,
         "losses": losses,
         "recipe": recipe.model_dump(mode="json"),
         "source": checkpoints.digest(source.state),
     }
-    return Checkpoint(source.model, model.state_dict(), meta), masks
+    return Checkpoint(source.model, model.state_dict(), found)
 
 
 def slim_network(source: Checkpoint, round_to: int) -> Checkpoint:

@@ -93,7 +93,8 @@ class Keeper:
         if document.get("identity") != self._identity:
             raise InputError(
                 f"{path}: expected the state of this training, got that of one with other "
-                "settings, seed, pictures, masks, parent or first weights; remove it to start afresh"
+                "settings, seed, pictures, masks, parent or first weights; remove the file to "
+                "start afresh"
             )
         try:
             _lay(running, tensors, document)
