@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from sparseprune import recipe as recipes
+from sparseprune.errors import InputError
 from sparseprune.files import replacing
 from sparseprune.pipeline import stages
 from sparseprune.pipeline.folder import RunFolder
@@ -68,12 +69,18 @@ def assemble(root: Path, plan: Plan) -> list[Path]:
 
 def _assembled(store: Store, plan: Plan, run: Run) -> Path:
     folder = RunFolder(store.root / "runs" / run.name)
-    if folder.recipe.exists() and recipes.load(folder.recipe) == run.recipe:
-        return folder.root
-    # Of another recipe, or not whole: the recipe is written last. All there is are links.
-    shutil.rmtree(folder.root, ignore_errors=True)
+    if not _is_of(folder, run):
+        # Of another recipe, or not whole: the recipe is written last. All there is are links.
+        shutil.rmtree(folder.root, ignore_errors=True)
     for placed in plan.places[run.name].values():
         store.place(placed, folder.root)
     with replacing(folder.recipe) as temporary:
         temporary.write_text(run.recipe.to_yaml(), encoding="utf-8")
     return folder.root
+
+
+def _is_of(folder: RunFolder, run: Run) -> bool:
+    try:
+        return folder.recipe.exists() and recipes.load(folder.recipe) == run.recipe
+    except InputError:
+        return False
