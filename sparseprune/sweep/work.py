@@ -72,10 +72,9 @@ def _assembled(store: Store, plan: Plan, run: Run) -> Path:
     places = plan.places[run.name]
     # The last stage reads all others, so its address names everything in the folder.
     made_of, mark = places["report"].address, folder.root / _MADE_OF
-    if mark.exists() and mark.read_text(encoding="utf-8") == made_of:
-        return folder.root
-    # Of other stages, or not whole: the mark is written last. All there is are links.
-    shutil.rmtree(folder.root, ignore_errors=True)
+    if not mark.exists() or mark.read_bytes() != made_of.encode():
+        # Of other stages, or not whole: the mark is written last. All there is are links.
+        shutil.rmtree(folder.root, ignore_errors=True)
     for placed in places.values():
         store.place(placed, folder.root)
     for path, text in ((folder.recipe, run.recipe.to_yaml()), (mark, made_of)):
