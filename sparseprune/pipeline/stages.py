@@ -17,7 +17,7 @@ from sparseprune.formats import checkpoint as checkpoints
 from sparseprune.formats import mask
 from sparseprune.formats.checkpoint import Checkpoint
 from sparseprune.formats.mask import Masks
-from sparseprune.pipeline import controls, steps
+from sparseprune.pipeline import controls, shipping, steps
 from sparseprune.pipeline.fitting import forget
 from sparseprune.pipeline.folder import RunFolder
 from sparseprune.pipeline.networks import PARENT, Network, networks
@@ -185,10 +185,10 @@ def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progre
     models.allow(recipe.model.name)
     source = checkpoints.load(folder.checkpoint(network.id))
     if network.slims:
-        source = steps.slim_network(source, recipe.slim.round_to)
+        source = shipping.slim_network(source, recipe.slim.round_to)
         checkpoints.save(folder.slim(network.id), source)
     path = folder.onnx(network.id)
-    parity = steps.export_network(source, path, network.provider, recipe.export.tune_seconds)
+    parity = shipping.export_network(source, path, network.provider, recipe.export.tune_seconds)
     parity.pop("bytes")  # of the file alone, which the row has
     runner = _deployed(folder, network)
     row: Row = {
