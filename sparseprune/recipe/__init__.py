@@ -277,7 +277,8 @@ def _sentence(section: type[Section], error: ValidationError) -> str:
     # An unknown key often explains the one that is missing, so it is named first.
     problems = error.errors(include_url=False)
     first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
-    where = ".".join(map(str, first["loc"])) or "the recipe"
+    # Of a key that may be one thing or another, pydantic adds which it tried: "literal['all']".
+    where = ".".join(str(part) for part in first["loc"] if "[" not in str(part)) or "the recipe"
     if first["type"] == "extra_forbidden":
         known = _fields(section, first["loc"][:-1])
         near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
@@ -288,6 +289,9 @@ def _sentence(section: type[Section], error: ValidationError) -> str:
     message = first["msg"].removeprefix("Value error, ")
     if not first["loc"]:  # of several sections together; all of them would bury the sentence
         return message
+    # The same goes for several keys of one section.
+    if first["type"] == "value_error" and isinstance(first["input"], Mapping):
+        return f"'{where}': {message}"
     return f"'{where}': {message}, got {first['input']!r}"
 
 

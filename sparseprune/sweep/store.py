@@ -54,7 +54,9 @@ class Store:
         """
         ours = self.root / "stages"
         if self.root.exists() and not ours.exists() and set(self.root.iterdir()):
-            raise InputError(f"{self.root}: expected an empty or a sweep folder; give another --out")
+            raise InputError(
+                f"{self.root}: expected an empty or a sweep folder; give another --out"
+            )
         ours.mkdir(parents=True, exist_ok=True)
 
     def discard_damaged(self) -> int:
