@@ -74,20 +74,31 @@ def held_out(
     Raises:
         InputError: no pictures are held out.
     """
-    if prune.METHODS[settings.method].needs == "nothing":
-        return None
-    pool = splits.held_out
+    pool = seen(splits, settings)
     if pool is None:
-        raise InputError(
-            f"{settings.method} looks at pictures that neither training nor tests see: expected "
-            "data.validation above 0 (0.1 in the study), got 0; train and prune with it"
-        )
+        return None
     count = prune.sensitivity_size(model, example, len(pool.images))
     order = torch.randperm(len(pool.images), generator=torch.Generator().manual_seed(seed))
     chosen = order[:count].sort().values.numpy()
     part = replace(pool, images=pool.images[chosen], labels=pool.labels[chosen])
     shown = train.pictures(part, Train(robust=retrain.robust), seed)
     return shown.batch(0, torch.arange(count)), torch.from_numpy(part.labels)
+
+
+def seen(splits: data.Splits, settings: Prune) -> data.Dataset | None:
+    """The held-out pictures, of which a data-informed method sees some; None for other methods.
+
+    Raises:
+        InputError: no pictures are held out.
+    """
+    if prune.METHODS[settings.method].needs == "nothing":
+        return None
+    if splits.held_out is None:
+        raise InputError(
+            f"{settings.method} looks at pictures that neither training nor tests see: expected "
+            "data.validation above 0 (0.1 in the study), got 0; train and prune with it"
+        )
+    return splits.held_out
 
 
 def to_target(model: torch.nn.Module, aim: Aim) -> None:

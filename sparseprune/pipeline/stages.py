@@ -17,7 +17,7 @@ from sparseprune.formats import checkpoint as checkpoints
 from sparseprune.formats import mask
 from sparseprune.formats.checkpoint import Checkpoint
 from sparseprune.formats.mask import Masks
-from sparseprune.pipeline import controls, shipping, steps
+from sparseprune.pipeline import checks, controls, shipping, steps
 from sparseprune.pipeline.fitting import forget
 from sparseprune.pipeline.folder import RunFolder
 from sparseprune.pipeline.networks import PARENT, Network, networks
@@ -79,6 +79,7 @@ def distributions(recipe: Recipe) -> list[str]:
     learn, test = steps.pictures(recipe.data)
     models.allow(recipe.model.name)
     model, spec = steps.network(recipe, learn)
+    checks.trainings(recipe, steps.splits(recipe.data))
     for pruning in recipe.prune:
         prune_room.check(model, torch.zeros(2, *spec["input_shape"]), pruning)
     if "small" in recipe.controls:

@@ -5,13 +5,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 from sparseprune.errors import InputError
-from sparseprune.recipe.checking import check, lay
+from sparseprune.recipe.mistakes import sentence
 from sparseprune.recipe.pruning import Method, Prune, Ratio, Unit
 from sparseprune.recipe.section import Section
 from sparseprune.recipe.sweep import Sweep, Variant
@@ -44,6 +44,8 @@ __all__ = [
 ]
 
 Control = Literal["extended", "small"]
+
+S = TypeVar("S", bound=Section)
 
 
 class Data(Section):
@@ -232,5 +234,40 @@ def parse(document: Any, source: str, overrides: Mapping[str, Any] | None = None
         raise InputError(f"{source}: expected a mapping of settings, got {document!r:.60}")
     settings = copy.deepcopy(dict(document))
     for key, value in (overrides or {}).items():
-        lay(settings, key, value)
+        _lay(settings, key, value)
     return check(Recipe, settings, source)
+
+
+def check(section: type[S], values: Mapping[str, Any], source: str) -> S:
+    """Make a section of plain values; ``source`` names them in errors.
+
+    Raises:
+        InputError: names the first wrong key, what was expected and what came.
+    """
+    try:
+        return section.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{source}: {sentence(section, error)}") from error
+
+
+def _lay(document: dict[str, Any], dotted: str, value: Any) -> None:
+    """Set ``document[a][b][c]`` for "a.b.c"; a number indexes a list."""
+    place: Any = document
+    *path, last = dotted.split(".")
+    for part in path:
+        if isinstance(place, list):
+            place = place[_index(place, part, dotted)]
+        else:
+            place = place.setdefault(part, {})
+        if not isinstance(place, dict | list):
+            raise InputError(f"--{dotted}: expected a section at {part!r}, got {place!r}")
+    if isinstance(place, list):
+        place[_index(place, last, dotted)] = value
+    else:
+        place[last] = value
+
+
+def _index(place: list[Any], part: str, dotted: str) -> int:
+    if not part.isdigit() or int(part) >= len(place):
+        raise InputError(f"--{dotted}: expected an index 0 to {len(place) - 1}, got {part!r}")
+    return int(part)

@@ -22,11 +22,16 @@ from sparseprune.train.holding import Holder
 from sparseprune.train.pictures import Targets
 
 _KIND = "training state"
+# Between two writings pass so many times the seconds that one took.
+_RARELY = 50
 
 
 @dataclass(frozen=True)
 class Resume:
     """Where ``fit`` keeps its state, and how often: every so many seconds, or steps if given.
+
+    Of a large network it is kept less often than every few seconds: writing takes a fiftieth of the
+    time at most.
 
     If the file exists, ``fit`` goes on from it. It is left behind at the end, so that nothing is
     lost before the result is on disk; the caller then removes it. ``given`` is whatever else the
@@ -34,7 +39,7 @@ class Resume:
     """
 
     path: Path
-    seconds: float = 60.0
+    seconds: float = 5.0
     steps: int | None = None
     given: str = ""
 
@@ -79,6 +84,7 @@ class Keeper:
         self._resume, self._running = resume, running
         self._identity = f"{identity} {resume.given}".rstrip()
         self._saved_at = time.monotonic()
+        self._took = 0.0
 
     def restore(self) -> None:
         """Go on from the file, if there is one.
@@ -110,15 +116,18 @@ class Keeper:
             return
         every, step = self._resume.steps, self._running.order.step
         if every is None:
-            due = time.monotonic() - self._saved_at >= self._resume.seconds
+            pause = max(self._resume.seconds, _RARELY * self._took)
+            due = time.monotonic() - self._saved_at >= pause
         else:
             due = step % every == 0
         if due:
+            start = time.monotonic()
             tensors, document = _take(self._running)
             container.write(
                 self._resume.path, _KIND, tensors, {**document, "identity": self._identity}
             )
             self._saved_at = time.monotonic()
+            self._took = self._saved_at - start
 
 
 def _take(running: Running) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

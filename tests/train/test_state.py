@@ -96,6 +96,23 @@ def test_it_is_written_as_often_as_asked(tmp_path, resume, written):
     assert (tmp_path / "s").exists() == written
 
 
+def test_a_state_that_takes_long_to_write_is_written_less_often(tmp_path, monkeypatch):
+    now, written = [0.0], []
+
+    def write(*_):
+        written.append(now[0])
+        now[0] += 2.0
+
+    def second(*_):
+        now[0] += 1.0
+
+    monkeypatch.setattr("sparseprune.train.state.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("sparseprune.train.state.container.write", write)
+    settings, resume = Train(epochs=60, batch_size=4), train.Resume(tmp_path / "s")
+    train.fit(net(), *pictures(), settings, seed=0, resume=resume, progress=second)
+    assert written == [5.0, 107.0]
+
+
 @pytest.mark.parametrize(
     "change",
     [
