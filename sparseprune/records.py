@@ -16,9 +16,10 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
                 agreement (number of labels equal to the parent's), softmax_distance (mean l2 to
                 the parent's); the last two null where there is no parent. Of networks that
                 segment correct, total and agreement count pixels, and mean_iou is there too:
-                of all pixels of the set
+                of all pixels of the set. Where pictures show several classes, they count
+                decisions (whether a picture shows a class), and mean_average_precision is there
 ``hidden_loss`` id, distribution, total, flipped, unexplained (flips that rounding cannot explain),
-                lost, gained, difference, low, high, max_abs; of networks that segment in pixels,
+                lost, gained, difference, low, high, max_abs; in pixels or decisions
                 with pictures and error (standard error of the difference, over pictures)
 ``verdict``     id, total, flipped, unexplained, difference, low, high, passed, sentence
 ``potential``   method, runner, distribution, potential, censored (hit the end of the grid)
@@ -52,6 +53,13 @@ from sparseprune.errors import InputError
 from sparseprune.files import replacing
 
 Row = dict[str, Any]
+
+#: What networks are judged by: field of ``evaluation`` rows (but the first), and its name.
+QUALITIES = {
+    "accuracy": "accuracy",
+    "mean_iou": "mean IoU",
+    "mean_average_precision": "mean average precision",
+}
 
 
 def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -101,13 +109,19 @@ def read_run(run: Path) -> list[Row]:
     return [row for file in files for row in read(file)]
 
 
+def quality(row: Row) -> str:
+    """Which of ``QUALITIES`` an ``evaluation`` row is judged by."""
+    return next((name for name in QUALITIES if name in row), "accuracy")
+
+
 def score(row: Row) -> Fraction:
     """How good a network is by an ``evaluation`` row, exactly, 0 to 1.
 
-    Mean IoU where it segments, else the share of pictures it gets right.
+    Its mean IoU or mean average precision, or else the share of pictures it gets right.
     """
-    if "mean_iou" in row:
-        return Fraction(row["mean_iou"])
+    name = quality(row)
+    if name != "accuracy":
+        return Fraction(row[name])
     return Fraction(row["correct"], row["total"])
 
 
