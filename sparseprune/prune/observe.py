@@ -14,8 +14,9 @@ from torch.nn import functional
 from sparseprune.errors import InputError, first_line
 from sparseprune.graph import Layer, NetworkGraph
 
-# Section 2.3: C and delta of the sensitivity set's size.
+# Section 2.3: C of the sensitivity set's size.
 _CONSTANT = 3.0
+#: Probability of failure of its error bounds (delta).
 DELTA = 1e-16
 # A gradient is the mean over so many inputs; more at once only costs memory.
 _BATCH = 32
