@@ -41,6 +41,9 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
                 answers, relative), first_ms
 ``missing``     group, reason; form, or threads and batch: what ``bench`` could not measure
 ``machine``     machine, versions: where the rows of a file were measured
+``seed_potential``, ``seed_overall``, ``seed_accuracy`` of a sweep: model and what the value is of
+                (method, runner, distribution; set and statistic; id, role, target_ratio), seeds,
+                values (one a seed), mean, std (of the population)
 """
 
 import json
