@@ -31,8 +31,8 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
 ``excess_slope`` method, runner, value (of that difference by ratio, line through the origin),
                 networks
 ``noise``       id, width, total, agreement, agreement_std, softmax_distance, softmax_distance_std,
-                correct (of each draw); ``noise_potential`` width, potential, deviation: what
-                ``evaluate.noise`` gives, in no run
+                correct (of each draw): of the networks as deployed, compared with the parent
+``noise_potential`` method, width, potential (mean over draws), deviation (from it, median)
 ``latency``     id, baseline, provider, threads, batch, calls, median_us, p10_us, p90_us, p99_us
                 (null below a hundred calls), speedup, speedup_low, speedup_high, noise,
                 file_bytes, load_ms, memory_bytes; of ``sparseprune bench`` also group (its table),

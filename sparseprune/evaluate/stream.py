@@ -32,7 +32,7 @@ class Shift(Protocol):
 
     @property
     def labels(self) -> Labels | Masks | None:
-        """[N], [N, classes] or [N, H, W], the pictures' own; None where they are those of the test set."""
+        """[N], [N, classes] or [N, H, W], their own; None where they are those of the test set."""
 
     def batches(self) -> Iterable[npt.NDArray[np.float32]]:
         """Normalised pictures [n, C, H, W] in the order of the labels; gone through once a runner.

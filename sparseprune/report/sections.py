@@ -5,9 +5,10 @@ from fractions import Fraction
 
 from sparseprune.report import answer, leads, recommendation, words
 from sparseprune.report.facts import CLEAN, Facts
-from sparseprune.report.figures import accuracy, frontier, potential, similarity, speed
+from sparseprune.report.figures import accuracy, frontier, noise, potential, similarity, speed
 from sparseprune.report.figures.svg import Picture
 from sparseprune.report.hidden_loss import verdicts
+from sparseprune.report.noise import lead as noise_lead
 from sparseprune.report.readings import reading
 from sparseprune.report.tables import Fold, Table, excess_error
 from sparseprune.report.tables import accuracy as accuracy_table
@@ -44,7 +45,7 @@ class Section:
 
 
 def sections(facts: Facts) -> list[Section]:
-    """All eight, in the order of the page."""
+    """All, in the order of the page; that on noise only if the run asked for it."""
     return [
         _accuracy(facts),
         _potential(facts),
@@ -52,6 +53,7 @@ def sections(facts: Facts) -> list[Section]:
         _frontier(facts),
         _hidden_loss(facts),
         _similarity(facts),
+        *_noise(facts),
         _recommendation(facts),
         _networks(facts),
     ]
@@ -185,6 +187,12 @@ def _similarity(facts: Facts) -> Section:
         columns=3,
         folds=[Fold("The same in numbers", [table])],
     )
+
+
+def _noise(facts: Facts) -> list[Section]:
+    id, pictures = "noise", noise.pictures(facts)
+    lead = noise_lead(facts)
+    return [Section(id, "Answers under noise", lead, reading(id), pictures)] if pictures else []
 
 
 def _recommendation(facts: Facts) -> Section:

@@ -63,9 +63,7 @@ def _ignored(labels: torch.Tensor) -> int:
     return {1: -100, 2: UNKNOWN}.get(labels.dim(), IGNORED)
 
 
-def _heads(
-    answers: Answers, labels: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor | None]:
+def _heads(answers: Answers, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
     if isinstance(answers, torch.Tensor):
         return _choices(answers, labels), None
     auxiliary = answers.get("aux")
