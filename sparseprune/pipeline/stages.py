@@ -21,6 +21,7 @@ from sparseprune.pipeline import controls, steps
 from sparseprune.pipeline.fitting import forget
 from sparseprune.pipeline.folder import RunFolder
 from sparseprune.pipeline.networks import PARENT, Network, networks
+from sparseprune.pipeline.pruning import require_held_out
 from sparseprune.pipeline.retraining import Around
 from sparseprune.pipeline.schedule import Progress, Task, counted
 from sparseprune.recipe import Recipe
@@ -79,8 +80,9 @@ def distributions(recipe: Recipe) -> list[str]:
     learn, test = steps.pictures(recipe.data)
     models.allow(recipe.model.name)
     model, spec = steps.network(recipe, learn)
+    prune_room.check(model, torch.zeros(1, *spec["input_shape"]), recipe.prune)
     for pruning in recipe.prune:
-        prune_room.check(model, torch.zeros(2, *spec["input_shape"]), pruning)
+        require_held_out(steps.splits(recipe.data), pruning)
     if "small" in recipe.controls:
         models.width(recipe.model.name, recipe.model.options)
     if recipe.measure.batch > len(test.labels):
