@@ -36,7 +36,7 @@ ALLOWED = {
         *("models", "prune", "recipe", "records", "report", "runtime", "train"),
     },
 }
-ALLOWED["sweep"] = {*BASE, "data", "pipeline", "prune", "recipe", "records"}
+ALLOWED["sweep"] = {*BASE, "data", "evaluate", "pipeline", "prune", "recipe", "records"}
 ALLOWED["cli"] = set(ALLOWED) - {"cli"}
 ALLOWED["__main__"] = {"cli"}
 

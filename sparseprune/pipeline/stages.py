@@ -201,6 +201,7 @@ def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progre
         "onnx": str(path.relative_to(folder.root)),
         "onnx_bytes": path.stat().st_size,
         "provider": runner.provider,
+        "loaded": runner.loaded,
         "claimed": _claimed(runner),
         "parity": parity,
         "seed": network.seed,
