@@ -10,8 +10,8 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
                 parameters, achieved), unit, params, nonzero, flops_ratio, form (dense, sparse,
                 slim), coupling, rule (how tied channels left), round_to, channels, onnx (path in
                 the run folder), onnx_bytes, provider, loaded (our provider, whether or not it
-                runs a part), claimed {nodes, of}, parity {max_abs, bound, images}, seed, cycles (retrainings; of a control, of those it is compared
-                with; null of the parent)
+                runs a part), claimed {nodes, of}, parity {max_abs, bound, images}, seed, cycles
+                (retrainings; of a control, of those it is compared with; null of the parent)
 ``evaluation``  id, runner (accelerated, twin), distribution, severity, correct, total,
                 agreement (number of labels equal to the parent's), softmax_distance (mean l2 to
                 the parent's); the last two null where there is no parent. Of networks that
@@ -40,6 +40,9 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
                 answers, relative), first_ms
 ``missing``     group, reason; form, or threads and batch: what ``bench`` could not measure
 ``machine``     machine, versions: where the rows of a file were measured
+``seed_potential``, ``seed_overall``, ``seed_accuracy`` of a sweep: model and what the value is of
+                (method, runner, distribution; set and statistic; id, role, target_ratio), seeds,
+                values (one a seed), mean, std (of the population)
 """
 
 import json

@@ -206,10 +206,20 @@ def _shared_tensors(model: nn.Module) -> Iterator[tuple[str, list[str]]]:
             yield names[parameter], sharing
 
 
+def _check_size(layer: str, module: nn.Module) -> None:
+    weight = module.get_parameter("weight") if "weight" in module._parameters else None
+    if weight is not None and weight.numel() == 0:
+        raise InputError(
+            f"layer {layer!r}: expected inputs and outputs, got a weight {list(weight.shape)}; "
+            "take the layer out of the network"
+        )
+
+
 def _layers(steps: Sequence[Step], modules: dict[str, nn.Module]) -> tuple[Layer, ...]:
     positions: dict[str, int] = defaultdict(int)
     for step in steps:
         if step.kind in ("conv", "linear"):
+            _check_size(step.layer, modules[step.layer])
             # Of pictures [N, C, H, W] the height times the width, of tokens [N, T, C] their number.
             positions[step.layer] += torch.Size(step.shape[1:]).numel() // step.channels
     found = []

@@ -85,11 +85,12 @@ def parse(text: str) -> Pattern:
     Raises:
         InputError: it is neither, or a number is out of range.
     """
-    if found := re.fullmatch(r"(\d{1,4})x(\d{1,4})", text):
+    known = text if isinstance(text, str) else ""
+    if found := re.fullmatch(r"(\d{1,4})x(\d{1,4})", known):
         rows, columns = map(int, found.groups())
         if min(rows, columns) >= 1 and max(rows, columns) <= _LARGEST:
             return Blocks(rows, columns)
-    if found := re.fullmatch(r"(\d{1,4}):(\d{1,4})", text):
+    if found := re.fullmatch(r"(\d{1,4}):(\d{1,4})", known):
         most, group = map(int, found.groups())
         if 1 <= most < group <= _LARGEST:
             return NofM(most, group)

@@ -81,11 +81,7 @@ class Pruner:
             InputError: an argument is not one of these, or the model cannot be traced.
         """
         unit, ratio = _unit_and_ratio(target)
-        if isinstance(ignored_layers, str):
-            raise InputError(
-                f"ignored_layers: expected a list of names, got the string {ignored_layers!r}; "
-                "put it in a list"
-            )
+        _check_names(ignored_layers)
         self._model = model
         self._ratios = (schedule or OneShot()).ratios(ratio)
         self._settings = Prune(
@@ -215,6 +211,15 @@ def _unit_and_ratio(target: Mapping[str, float]) -> tuple[Any, float]:
     return unit, ratio
 
 
+def _check_names(ignored_layers: Sequence[str]) -> None:
+    listed = isinstance(ignored_layers, Sequence) and not isinstance(ignored_layers, str)
+    if not listed or not all(isinstance(name, str) for name in ignored_layers):
+        raise InputError(
+            f"ignored_layers: expected a list of names, got {ignored_layers!r}; "
+            "put each name in a list as a string"
+        )
+
+
 def _checked(pattern: str) -> str:
     parse(pattern)
     return pattern
@@ -227,6 +232,6 @@ def _positive(round_to: int) -> int:
 
 
 def _one_of(what: str, value: str, known: Mapping[str, Any] | Sequence[str]) -> Any:
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise InputError(f"{what}: expected one of {', '.join(known)}, got {value!r}")
     return value

@@ -9,7 +9,7 @@ from torch import nn
 
 from sparseprune.errors import InputError
 from sparseprune.formats.finite import check_finite
-from sparseprune.graph import ExampleInputs, NetworkGraph, trace
+from sparseprune.graph import ExampleInputs, NetworkGraph, tensors, trace
 from sparseprune.prune.accounting import Counts, Entries, Parameters, count, masked, ratio
 from sparseprune.prune.observe import Evidence, gather, set_size
 from sparseprune.prune.patterns import parse
@@ -91,6 +91,7 @@ def check(model: nn.Module, example_inputs: ExampleInputs, settings: Iterable[Pr
     entries = Entries.of(parameters)
     dense = count(entries, graph)
     for each in settings:
+        _check_fits(each)
         METHODS[each.method].check(entries, _task(graph, each, each.ratios[-1], dense, dense))
 
 
@@ -127,6 +128,9 @@ def advance(
     seed: int = 0,
 ) -> Pruned:
     """The part of ``cycle`` behind tracing; raises as it does."""
+    _check_fits(settings)
+    if seed < 0:
+        raise InputError(f"seed: expected a whole number of at least 0, got {seed}")
     check_finite(parameters)
     now = count(parameters, graph)
     unit = settings.unit
@@ -164,6 +168,22 @@ def _task(graph: NetworkGraph, settings: Prune, target: float, dense: Counts, no
     )
 
 
+def _check_fits(settings: Prune) -> None:
+    """A setting that the method would pass over in silence is a mistake."""
+    filters = METHODS[settings.method].removes == "filters"
+    if filters and (settings.pattern != "1x1" or settings.allocation != "global"):
+        raise InputError(
+            f"{settings.method} removes whole filters: expected no pattern and no allocation, "
+            f"which are for single weights, got {settings.pattern} and {settings.allocation}; "
+            "take WT for them, or round_to for multiples of channels"
+        )
+    if not filters and settings.round_to != 1:
+        raise InputError(
+            f"{settings.method} removes single weights: expected no round_to, which is for whole "
+            f"channels, got {settings.round_to}; take FT for it, or a pattern for blocks"
+        )
+
+
 def parameters_of(model: nn.Module, graph: NetworkGraph) -> dict[str, torch.Tensor]:
     """The parameters of ``model`` by name, each once.
 
@@ -181,7 +201,14 @@ def parameters_of(model: nn.Module, graph: NetworkGraph) -> dict[str, torch.Tens
 
 
 def on_device_of(model: nn.Module, example_inputs: ExampleInputs) -> ExampleInputs:
-    """``example_inputs`` on the device of the model's first parameter."""
+    """``example_inputs`` on the device of the model's first parameter.
+
+    Raises:
+        InputError: the model is no module, or the inputs are no tensors.
+    """
+    if not isinstance(model, nn.Module):
+        raise InputError(f"expected a torch.nn.Module to prune, got {type(model).__name__}")
+    tensors(example_inputs)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     if isinstance(example_inputs, tuple):
         return tuple(value.to(device) for value in example_inputs)

@@ -68,7 +68,7 @@ class Task:
         if self.evidence is None:
             raise InputError(
                 "expected held-out inputs, because the method is data-informed, got none; give "
-                "them as 'evidence', about 200 that were neither trained on nor are tested on"
+                "them as held_out, about 200 that were neither trained on nor are tested on"
             )
         return self.evidence
 
@@ -84,6 +84,11 @@ def allowed(graph: NetworkGraph, settings: Prune) -> frozenset[str]:
     protected = {name for entry in settings.ignored_layers for name in _matching(entry, names)}
     if not settings.prune_output_layer:
         protected.update(graph.output_layers)
+    if not names:
+        raise InputError(
+            "expected a network that calls convolutions or linear layers, found none that may be "
+            "pruned; check what the model is made of"
+        )
     left = frozenset(names) - protected
     if not left:
         raise InputError(

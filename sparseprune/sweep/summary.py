@@ -21,7 +21,7 @@ Value = tuple[dict[str, Any], float]  # what it is of, and the value
 
 
 def rows(root: Path, runs: Iterable[Run]) -> list[Row]:
-    """``seed_potential``, ``seed_overall``, ``seed_accuracy`` and ``excess_slope`` rows of all runs.
+    """``seed_potential``, ``seed_overall``, ``seed_accuracy``, ``excess_slope`` rows of all runs.
 
     Raises:
         InputError: a run folder is missing or damaged.

@@ -172,3 +172,42 @@ def test_entries_of_no_probability_are_not_waited_for():
     factors = draw(np.array([1.0, 1e-40, 1e-40]), 2.5, random)
     np.testing.assert_allclose(factors, [1, 0, 0])
     assert allocate([], 10).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"pattern": None}, "pattern: expected .* got None"),
+        ({"method": ["WT"]}, "method: expected one of WT, "),
+        ({"ignored_layers": [3]}, "ignored_layers: expected a list of names"),
+        ({"ignored_layers": None}, "ignored_layers: expected a list of names"),
+        ({"method": "RandomFilter", "seed": -1}, "seed: expected"),
+        ({"method": "FT", "pattern": "4x1"}, "FT removes whole filters"),
+        ({"method": "PFP", "allocation": "uniform"}, "PFP removes whole filters"),
+        ({"round_to": 8}, "WT removes single weights"),
+        ({"method": "SiPP"}, "give them as held_out"),
+    ],
+)
+def test_settings_that_fit_nothing_are_refused(residual, changed, sentence):
+    with pytest.raises(InputError, match=sentence):
+        Pruner(residual(), residual.inputs, target={"params": 0.5}, **changed).step()
+
+
+@pytest.mark.parametrize(
+    ("model", "inputs", "sentence"),
+    [
+        (3, INPUTS, "expected a torch.nn.Module to prune, got int"),
+        (nn.ReLU(), "inputs", "example_inputs: expected a tensor"),
+        (nn.ReLU(), INPUTS, "expected a network that calls convolutions or linear layers"),
+    ],
+)
+def test_what_cannot_be_pruned_is_refused(model, inputs, sentence):
+    with pytest.raises(InputError, match=sentence):
+        Pruner(model, inputs, target={"params": 0.5})
+
+
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
+def test_a_layer_of_no_features_is_refused():
+    model = nn.Sequential(nn.Linear(4, 0), nn.Linear(0, 6), nn.ReLU(), nn.Linear(6, 2))
+    with pytest.raises(InputError, match=r"layer '0': .* got a weight \[0, 4\]"):
+        Pruner(model, torch.zeros(2, 4), target={"weights": 0.5})

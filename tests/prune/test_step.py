@@ -146,6 +146,8 @@ REFUSED = [
     ("ThiNet", {"prune_output_layer": True}, 0.5),
     ("WT", {"ignored_layers": ["nowhere"]}, 0.5),
     ("WT", {"pattern": "4*1"}, 0.5),
+    ("WT", {"round_to": 8}, 0.5),
+    ("FT", {"pattern": "4x1"}, 0.5),
     ("FT", {"ignored_layers": ["re:.*"]}, 0.5),
 ]
 

@@ -1,6 +1,7 @@
 import fcntl
-import multiprocessing
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -84,28 +85,29 @@ def test_files_are_copied_where_there_are_no_links(tmp_path, monkeypatch):
     assert (tmp_path / "run/x/file").read_text() == "a x/file"
 
 
-def hold(root, began, release):
-    with Store(root).claimed("a"):
-        began.send("began")
-        release.poll(60)
+HOLD = """
+import sys
+from pathlib import Path
+from sparseprune.sweep.store import Store
+
+with Store(Path(sys.argv[1])).claimed("a"):
+    print("began", flush=True)
+    sys.stdin.readline()
+"""
 
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_stage_is_made_by_one_process_at_a_time(tmp_path, killed):
-    context = multiprocessing.get_context("spawn")
-    began, begins = context.Pipe(duplex=False)
-    releases, release = context.Pipe(duplex=False)
-    other = context.Process(target=hold, args=(tmp_path, begins, releases), daemon=True)
-    other.start()
-    assert began.poll(60)
-    if killed:
-        other.kill()
-        other.join(60)
-    lock = (tmp_path / "work" / "a.lock").open("w")
-    if not killed:
-        with pytest.raises(BlockingIOError):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", HOLD, tmp_path], **pipes) as other:
+        assert other.stdout.readline() == b"began\n"
+        with (tmp_path / "work" / "a.lock").open("w") as lock:
+            with pytest.raises(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if killed:
+                other.kill()
+            else:
+                other.stdin.write(b"go\n")
+                other.stdin.flush()
+            other.wait(60)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        release.send("go")
-        other.join(60)
-    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    lock.close()
