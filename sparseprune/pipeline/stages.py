@@ -83,8 +83,7 @@ def distributions(recipe: Recipe) -> list[str]:
     models.allow(recipe.model.name)
     model, spec = steps.network(recipe, learn)
     checks.trainings(recipe, steps.splits(recipe.data))
-    for pruning in recipe.prune:
-        prune_room.check(model, torch.zeros(2, *spec["input_shape"]), pruning)
+    prune_room.check(model, torch.zeros(1, *spec["input_shape"]), recipe.prune)
     if "small" in recipe.controls:
         models.width(recipe.model.name, recipe.model.options)
     if recipe.measure.batch > len(test.labels):
@@ -204,6 +203,7 @@ def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progre
         "onnx": str(path.relative_to(folder.root)),
         "onnx_bytes": path.stat().st_size,
         "provider": runner.provider,
+        "loaded": runner.loaded,
         "claimed": _claimed(runner),
         "parity": parity,
         "seed": network.seed,
