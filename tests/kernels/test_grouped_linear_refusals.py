@@ -7,13 +7,14 @@ from sparseprune.kernels.grouped_weight import pack
 
 pytest.importorskip("triton")
 kernel = importlib.import_module("sparseprune.kernels.grouped_linear")
+checks = importlib.import_module("sparseprune.kernels.checks")
 
 X = torch.ones(3, 32)
 PACKED = pack(torch.ones(16, 32), rows=16)
 
 
 def test_cpu_tensors_are_sent_to_the_cpu_engine():
-    if kernel.INTERPRETED:
+    if checks.INTERPRETED:
         pytest.skip("TRITON_INTERPRET is set, so CPU tensors are welcome")
     expected = r"expected tensors on a CUDA device, got cpu; .* sparseprune's C\+\+ engine"
     with pytest.raises(ValueError, match=expected):
@@ -23,13 +24,13 @@ def test_cpu_tensors_are_sent_to_the_cpu_engine():
 def test_old_gpus_are_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
     with pytest.raises(ValueError, match=r"compute capability 8\.0 or newer \(Ampere\), got 7\.5"):
-        kernel._check_device(torch.device("cuda"), interpreted=False)
+        checks.check_device(torch.device("cuda"), interpreted=False)
 
 
 def test_capable_gpus_are_accepted(monkeypatch):
     for capability in [(8, 0), (8, 9), (9, 0), (12, 0)]:
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, c=capability: c)
-        kernel._check_device(torch.device("cuda"), interpreted=False)
+        checks.check_device(torch.device("cuda"), interpreted=False)
 
 
 @pytest.mark.parametrize("x", [torch.ones(3, 31), torch.tensor(1.0)], ids=["inputs", "scalar"])
