@@ -167,7 +167,10 @@ def describe(
         padding, masked = (padding[0] - top, padding[1] - left), False
     inner = slice(out_halo, -out_halo or None)
     if residual is not None:
-        residual = residual.contiguous(memory_format=torch.channels_last).permute(0, 2, 3, 1)
+        # A view of an image with a halo is read where it lies.
+        if residual.stride(1) != 1:
+            residual = residual.contiguous(memory_format=torch.channels_last)
+        residual = residual.permute(0, 2, 3, 1)
     return Product(
         x=_pixels(x, weight.matrix.width),
         weight=weight.matrix,

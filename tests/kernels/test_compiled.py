@@ -8,10 +8,13 @@ import torch
 
 from sparseprune.kernels.grouped_conv_weight import pack_conv
 from sparseprune.kernels.grouped_weight import pack
+from sparseprune.kernels.segment_weight import pack_segments
 
 pytest.importorskip("triton")
 linear = importlib.import_module("sparseprune.kernels.grouped_linear")
 conv = importlib.import_module("sparseprune.kernels.grouped_conv")
+feature_major = importlib.import_module("sparseprune.kernels.grouped_feature_major")
+gemv = importlib.import_module("sparseprune.kernels.segment_gemv")
 plan = importlib.import_module("sparseprune.kernels.grouped_plan").plan
 
 CAPABILITIES = (80, 90, 100)
@@ -51,8 +54,10 @@ def assert_pipelined(program, launch):
     assert program.shared >= (launch.constants["STAGES"] - 1) * tile * 128
 
 
-@pytest.mark.parametrize("capability", CAPABILITIES)
-@pytest.mark.parametrize("case", [(1, 64, 16), (20000, 16, 8), (20000, 128, 64)], ids=str)
+@pytest.mark.parametrize(
+    ("capability", "case"),
+    [(90, (1, 64, 16)), *((capability, (20000, 128, 64)) for capability in CAPABILITIES)],
+)
 def test_linear(compiled, capability, case):
     (launch,) = linear_launches(torch.bfloat16, *case)
     program = compiled(launch, capability)
@@ -63,10 +68,9 @@ def test_linear(compiled, capability, case):
 
 
 @pytest.mark.parametrize(("capability", "most"), [(80, 160), (90, 115), (100, 120)])
-@pytest.mark.parametrize("width", [8, 64])
-def test_convolution_of_a_halo(compiled, capability, most, width):
-    """Nearly as few instructions a step as a dense product has, for pieces of any width."""
-    (launch,) = conv_launches(torch.float16, 64, width, 0)
+def test_convolution_of_a_halo(compiled, capability, most):
+    """Nearly as few instructions a step as a dense product has, for the finest pieces."""
+    (launch,) = conv_launches(torch.float16, 64, 8, 0)
     program = compiled(launch, capability)
     assert_pipelined(program, launch)
     assert re.search(TENSOR_CORES[capability], program.ptx)
@@ -82,11 +86,10 @@ def test_convolution_with_masks(compiled, capability, most):
     assert 60 < len(program.loop) <= most
 
 
-@pytest.mark.parametrize("capability", [80, 90])
-def test_split_convolution(compiled, capability):
+def test_split_convolution(compiled):
     launch, reduction = conv_launches(torch.float16, 64, 16, 1, size=7, channels=512, batch=1)
-    assert_pipelined(compiled(launch, capability), launch)
-    program = compiled(reduction, capability)
+    assert_pipelined(compiled(launch, 90), launch)
+    program = compiled(reduction, 90)
     assert program.registers <= 64
     assert "ld.global.v4.b32" in program.ptx
     assert "atom" not in program.ptx
@@ -98,10 +101,9 @@ def test_offsets_of_64_bits(compiled):
     assert_pipelined(compiled(wide, 90), wide)
 
 
-@pytest.mark.parametrize("capability", [80, 90])
-def test_float32_multiplies_in_float32(compiled, capability):
+def test_float32_multiplies_in_float32(compiled):
     (launch,) = linear_launches(torch.float32, 20000, 64, 8)
-    program = compiled(launch, capability)
+    program = compiled(launch, 90)
     assert_pipelined(program, launch)
     assert "mma" not in program.ptx
     assert "fma.rn.f32" in program.ptx
@@ -121,9 +123,34 @@ def test_tf32_uses_tensor_cores(compiled, capability, instruction):
     assert instruction in program.ptx
 
 
-@pytest.mark.parametrize("capability", [80, 90])
-def test_odd_outputs_without_bias(compiled, capability):
+def test_odd_outputs_without_bias(compiled):
     """Rows of y at any address cost narrow stores, but no registers."""
     (launch,) = linear_launches(torch.float16, 20000, 64, 16, n=63, bias=False)
-    assert_pipelined(compiled(launch, capability), launch)
+    assert_pipelined(compiled(launch, 90), launch)
     assert launch.constants["UNIT"] == 1
+
+
+@pytest.mark.parametrize(("capability", "most"), [(80, 190), (90, 130), (100, 145)])
+def test_feature_major(compiled, capability, most):
+    packed = pack(torch.ones(64, 512, dtype=torch.bfloat16), rows=64, width=1)
+    x = torch.empty(512, 20000, dtype=torch.bfloat16)
+    bias, y = torch.empty(64, dtype=x.dtype), torch.empty(64, 20000, dtype=x.dtype)
+    (launch,) = feature_major.plan(x, packed, bias, "relu", False, y)
+    program = compiled(launch, capability)
+    assert_pipelined(program, launch)
+    assert re.search(TENSOR_CORES[capability], program.ptx)
+    assert 60 < len(program.loop) <= most
+
+
+@pytest.mark.parametrize(("capability", "tokens", "most"), [(80, 4, 26), (90, 1, 15), (100, 1, 15)])
+def test_segment_gemv(compiled, capability, tokens, most):
+    """Instructions of a lane per kept weight; 8 bytes of places are read at a time at least."""
+    weight = torch.ones(8192, 512, dtype=torch.bfloat16) * (torch.arange(512) % 4 == 0)
+    packed = pack_segments(weight)
+    x = torch.empty(tokens, 512, dtype=weight.dtype)
+    y = torch.empty(tokens, 8192, dtype=weight.dtype)
+    (launch,) = gemv.plan(x, packed, torch.empty(8192, dtype=x.dtype), None, "relu", y)
+    program = compiled(launch, capability)
+    weights = launch.constants["BN"] * launch.constants["BZ"]
+    assert len(program.loop) * 32 * launch.warps <= most * weights
+    assert re.search(r"ld\.global\S*\.v[24]\.b32", program.ptx)

@@ -213,13 +213,20 @@ def test_nothing_beside_the_tensors_is_read_or_written(call, device, splits):
     place = torch.full((4, 10, 9, 28), torch.nan, device=device)
     y = place[1:3, 2:7, 3:6, 4:24]
     memory = memory.to(device)
+    beside = torch.full((2, 7, 5, 24), torch.nan)
+    beside[:, 1:6, 1:4, :20] = torch.randn(2, 5, 3, 20)
+    beside = beside.to(device)
+    residual = beside[:, 1:6, 1:4, :20].permute(0, 3, 1, 2)
     product = kernel.describe(
-        *(memory[1:3, 2:7, 3:6, 4:20].permute(0, 3, 1, 2), packed.to(device), None, None),
+        *(memory[1:3, 2:7, 3:6, 4:20].permute(0, 3, 1, 2), packed.to(device), None, residual),
         *((1, 1), (1, 1), (1, 1), y.permute(0, 3, 1, 2), 0, "identity", False),
     )
     assert product.x.data_ptr() == memory[1, 2, 3, 4:].data_ptr()
+    assert product.residual.data_ptr() == residual.data_ptr()
     call(run_product, product, tilings.Tiling(16, 4, 2, splits))
-    exact = kernel.reference(x.permute(0, 3, 1, 2).double(), packed, padding=1)
+    exact = kernel.reference(
+        x.permute(0, 3, 1, 2).double(), packed, None, residual.cpu(), padding=1
+    )
     assert torch.allclose(y.cpu().permute(0, 3, 1, 2).double(), exact, atol=1e-4)
     y.fill_(torch.nan)
     assert place.isnan().all()

@@ -49,7 +49,7 @@ def assert_correct(
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("tokens", [1, 2, 3, 4])
 @pytest.mark.parametrize(
-    "sizes", [(40, 512, 256, 64), (17, 100, 32, 5), (1, 7, 4, 2), (16, 300, 64, 16)], ids=str
+    "sizes", [(40, 300, 256, 64), (17, 100, 32, 5), (1, 7, 4, 2), (16, 130, 64, 16)], ids=str
 )
 def test_every_shape(gemv, device, sizes, tokens, dtype):
     torch.manual_seed(0)
@@ -60,7 +60,7 @@ def test_every_shape(gemv, device, sizes, tokens, dtype):
     assert_correct(gemv, device, x, packed, bias, residual, "silu")
 
 
-@pytest.mark.parametrize("splits", [2, 3, 16])
+@pytest.mark.parametrize("splits", [2, 5])
 @pytest.mark.parametrize("tokens", [1, 4])
 def test_splits(gemv, device, tokens, splits):
     """Also where some have nothing to do."""
