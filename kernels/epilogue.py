@@ -65,28 +65,12 @@ def pixel(m, PQ, Q):
 
 @triton.jit
 def store(
-    acc,
-    m,
-    n,
-    permutation_ptr,
-    bias_ptr,
-    residual_ptr,
-    y_ptr,
-    M,
-    N,
-    PQ,
-    Q,
-    y_b,
-    y_p,
-    y_q,
-    y_n,
-    r_b,
-    r_p,
-    r_q,
-    UNIT: tl.constexpr,
-    HALO: tl.constexpr,
-    ACTIVATION: tl.constexpr,
-):
+    acc, m, n,
+    permutation_ptr, bias_ptr, residual_ptr, y_ptr,
+    M, N, PQ, Q,
+    y_b, y_p, y_q, y_n, r_b, r_p, r_q,
+    UNIT: tl.constexpr, HALO: tl.constexpr, ACTIVATION: tl.constexpr,
+):  # fmt: skip
     """Finish and store acc [BM, BN], rows m of the product and packed rows n of the weight.
 
     Row m is pixel (m % PQ // Q, m % Q) of image m // PQ. N and the strides are in UNIT elements,
@@ -106,15 +90,19 @@ def store(
         r = tl.load(residual_ptr + r_rows[:, None] + n[None, :], mask=mask, other=0.0)
         acc += r.to(tl.float32)
     acc = activate(acc, ACTIVATION)
-    y_ptrs = y_ptr + ((image * y_b + p * y_p + q * y_q) * UNIT)[:, None] + (n * y_n)[None, :]
+    y_ptrs = (
+        y_ptr
+        + ((image * y_b + p * y_p + q * y_q) * UNIT)[:, None]
+        + (n.to(tl.int64) * y_n)[None, :]
+    )
     tl.store(y_ptrs, acc.to(y_ptr.dtype.element_ty), mask=mask)
     if HALO > 0:
         SIDE: tl.constexpr = 2 * HALO + 1
         for cell in tl.static_range(SIDE * SIDE):
             clear(
-                *(y_ptrs, mask, p, q, PQ // Q, Q, y_p * UNIT, y_q * UNIT),
-                *(cell // SIDE - HALO, cell % SIDE - HALO),
-            )
+                y_ptrs, mask, p, q, PQ // Q, Q, y_p * UNIT, y_q * UNIT,
+                cell // SIDE - HALO, cell % SIDE - HALO,
+            )  # fmt: skip
 
 
 @triton.jit
@@ -154,31 +142,13 @@ def clear(
 
 @triton.jit
 def reduce_kernel(
-    parts_ptr,
-    permutation_ptr,
-    bias_ptr,
-    residual_ptr,
-    y_ptr,
-    splits,
-    columns,
-    M,
-    N,
-    PQ,
-    Q,
-    y_b,
-    y_p,
-    y_q,
-    y_n,
-    r_b,
-    r_p,
-    r_q,
-    BM: tl.constexpr,
-    BN: tl.constexpr,
-    WIDE: tl.constexpr,
-    UNIT: tl.constexpr,
-    HALO: tl.constexpr,
-    ACTIVATION: tl.constexpr,
-):
+    parts_ptr, permutation_ptr, bias_ptr, residual_ptr, y_ptr,
+    splits, columns,
+    M, N, PQ, Q,
+    y_b, y_p, y_q, y_n, r_b, r_p, r_q,
+    BM: tl.constexpr, BN: tl.constexpr, WIDE: tl.constexpr, UNIT: tl.constexpr,
+    HALO: tl.constexpr, ACTIVATION: tl.constexpr,
+):  # fmt: skip
     """Add parts [splits, M, columns] float32 in order, then ``store``."""
     block = tl.program_id(0)
     if WIDE:
@@ -192,9 +162,9 @@ def reduce_kernel(
         acc += tl.load(ptrs, mask=mask, other=0.0)
         ptrs += M * columns
     store(
-        *(acc, m, n, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q),
-        *(y_b, y_p, y_q, y_n, r_b, r_p, r_q, UNIT, HALO, ACTIVATION),
-    )
+        acc, m, n, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q,
+        y_b, y_p, y_q, y_n, r_b, r_p, r_q, UNIT, HALO, ACTIVATION,
+    )  # fmt: skip
 
 
 def rows_to_finish(

@@ -177,41 +177,16 @@ def plan(
 
 @triton.jit
 def feature_major_kernel(
-    x_ptr,
-    values_ptr,
-    pieces_ptr,
-    first_ptr,
-    order_ptr,
-    permutation_ptr,
-    bias_ptr,
-    residual_ptr,
+    x_ptr, values_ptr, pieces_ptr, first_ptr, order_ptr, permutation_ptr, bias_ptr, residual_ptr,
     y_ptr,
-    stride_x,
-    tokens,
-    M,
-    N,
-    PQ,
-    Q,
-    y_b,
-    y_p,
-    y_q,
-    y_n,
-    r_b,
-    r_p,
-    r_q,
-    BM: tl.constexpr,
-    V: tl.constexpr,
-    BK: tl.constexpr,
-    KC: tl.constexpr,
-    STAGES: tl.constexpr,
-    PARTIAL: tl.constexpr,
-    WIDE: tl.constexpr,
-    UPCAST: tl.constexpr,
+    stride_x, tokens,
+    M, N, PQ, Q,
+    y_b, y_p, y_q, y_n, r_b, r_p, r_q,
+    BM: tl.constexpr, V: tl.constexpr, BK: tl.constexpr, KC: tl.constexpr,
+    STAGES: tl.constexpr, PARTIAL: tl.constexpr, WIDE: tl.constexpr, UPCAST: tl.constexpr,
     PRECISION: tl.constexpr,
-    UNIT: tl.constexpr,
-    HALO: tl.constexpr,
-    ACTIVATION: tl.constexpr,
-):
+    UNIT: tl.constexpr, HALO: tl.constexpr, ACTIVATION: tl.constexpr,
+):  # fmt: skip
     """As ``grouped_kernel``, of x [K, tokens] that is contiguous along M."""
     SLOTS: tl.constexpr = BK // KC
     group = tl.load(order_ptr + tl.program_id(1))
@@ -246,9 +221,9 @@ def feature_major_kernel(
         store_part(acc, m, n, tl.program_id(2), y_ptr, M, tl.num_programs(1) * V, WIDE)
     else:
         store(
-            *(acc, m, n, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q),
-            *(y_b, y_p, y_q, y_n, r_b, r_p, r_q, UNIT, HALO, ACTIVATION),
-        )
+            acc, m, n, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q,
+            y_b, y_p, y_q, y_n, r_b, r_p, r_q, UNIT, HALO, ACTIVATION,
+        )  # fmt: skip
 
 
 def _aligned(x: Tensor) -> Tensor:

@@ -13,57 +13,20 @@ from .epilogue import part_of_steps, pixel, store, store_part
 
 @triton.jit
 def grouped_kernel(
-    x_ptr,
-    values_ptr,
-    places_ptr,
-    first_ptr,
-    order_ptr,
-    permutation_ptr,
-    bias_ptr,
-    residual_ptr,
+    x_ptr, values_ptr, places_ptr, first_ptr, order_ptr, permutation_ptr, bias_ptr, residual_ptr,
     y_ptr,
-    M,
-    N,
-    PQ,
-    Q,
-    x_first,
-    x_b,
-    x_p,
-    x_q,
-    tap_h,
-    tap_w,
-    H,
-    W,
-    top,
-    left,
-    stride_h,
-    stride_w,
-    dilation_h,
-    dilation_w,
-    y_b,
-    y_p,
-    y_q,
-    y_n,
-    r_b,
-    r_p,
-    r_q,
-    BM: tl.constexpr,
-    V: tl.constexpr,
-    BK: tl.constexpr,
-    KC: tl.constexpr,
-    X_UNIT: tl.constexpr,
-    TAPS_W: tl.constexpr,
-    TAPS: tl.constexpr,
-    MASKED: tl.constexpr,
-    WIDE: tl.constexpr,
-    UPCAST: tl.constexpr,
-    PRECISION: tl.constexpr,
-    STAGES: tl.constexpr,
-    PARTIAL: tl.constexpr,
-    UNIT: tl.constexpr,
-    HALO: tl.constexpr,
-    ACTIVATION: tl.constexpr,
-):
+    M, N, PQ, Q,
+    x_first, x_b, x_p, x_q,
+    tap_h, tap_w,
+    H, W, top, left,
+    stride_h, stride_w, dilation_h, dilation_w,
+    y_b, y_p, y_q, y_n, r_b, r_p, r_q,
+    BM: tl.constexpr, V: tl.constexpr, BK: tl.constexpr, KC: tl.constexpr, X_UNIT: tl.constexpr,
+    TAPS_W: tl.constexpr, TAPS: tl.constexpr,
+    MASKED: tl.constexpr, WIDE: tl.constexpr, UPCAST: tl.constexpr, PRECISION: tl.constexpr,
+    STAGES: tl.constexpr, PARTIAL: tl.constexpr,
+    UNIT: tl.constexpr, HALO: tl.constexpr, ACTIVATION: tl.constexpr,
+):  # fmt: skip
     """sum_{s, c} x[m, place of c in s] values[s, v, c]: s the steps of a group, c their BK columns.
 
     The first tap of the first pixel lies at x_first, which padding puts outside of x; from there,
@@ -86,10 +49,11 @@ def grouped_kernel(
     row = tl.where(m < M, m, 0)
     image, p, q = pixel(row, PQ, Q)
     x_rows = x_ptr + (x_first + image * x_b + p * x_p + q * x_q) * X_UNIT  # [BM]
+    inside = c  # not looked at without masks
     if MASKED:
         inside = taps_inside(
-            *(p * stride_h - top, q * stride_w - left, H, W, dilation_h, dilation_w, TAPS_W, TAPS)
-        )
+            p * stride_h - top, q * stride_w - left, H, W, dilation_h, dilation_w, TAPS_W, TAPS,
+        )  # fmt: skip
     w_ptrs = values_ptr + start.to(tl.int64) * (V * BK) + v[None, :] * BK + c[:, None]  # [BK, V]
     # The index is read one step ahead: copying x then waits for no load of its own step, which is
     # what lets the compiler keep several steps in flight.
@@ -97,22 +61,10 @@ def grouped_kernel(
     place = tl.load(place_ptrs)
     acc = tl.zeros((BM, V), dtype=tl.float32)
     for _ in tl.range(start, end, num_stages=STAGES):
-        # KC neighbours share a piece, so the compiler can copy runs of KC inputs, 16 bytes at once.
-        if TAPS == 1:
-            offset = place * KC + c % KC  # [BK]
-        else:
-            down, right = place >> 26, (place >> 20) & 63
-            tap = down * TAPS_W + right
-            if WIDE:
-                down, right = down.to(tl.int64), right.to(tl.int64)
-            offset = (down * tap_h + right * tap_w) * X_UNIT + (place & 0xFFFFF) * KC + c % KC
-        x_ptrs = x_rows[:, None] + offset[None, :]  # [BM, BK]
-        if MASKED and TAPS == 1:
-            x = tl.load(x_ptrs, mask=(inside != 0)[:, None], other=0.0)
-        elif MASKED:
-            x = tl.load(x_ptrs, mask=((inside[:, None] >> tap[None, :]) & 1) != 0, other=0.0)
-        else:
-            x = tl.load(x_ptrs)
+        x = gather(
+            x_rows, place, c, inside, tap_h, tap_w,
+            KC, X_UNIT, TAPS_W, TAPS, MASKED, WIDE,
+        )  # fmt: skip
         values = tl.load(w_ptrs)
         place_ptrs += SLOTS
         place = tl.load(place_ptrs)
@@ -125,9 +77,35 @@ def grouped_kernel(
         store_part(acc, m, n, tl.program_id(2), y_ptr, M, tl.num_programs(1) * V, WIDE)
     else:
         store(
-            *(acc, m, n, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q),
-            *(y_b, y_p, y_q, y_n, r_b, r_p, r_q, UNIT, HALO, ACTIVATION),
-        )
+            acc, m, n, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q,
+            y_b, y_p, y_q, y_n, r_b, r_p, r_q, UNIT, HALO, ACTIVATION,
+        )  # fmt: skip
+
+
+@triton.jit
+def gather(
+    x_rows, place, c, inside, tap_h, tap_w,
+    KC: tl.constexpr, X_UNIT: tl.constexpr, TAPS_W: tl.constexpr, TAPS: tl.constexpr,
+    MASKED: tl.constexpr, WIDE: tl.constexpr,
+):  # fmt: skip
+    """The tile [BM, BK] of x that a step multiplies, zero where its tap lies outside of x."""
+    # KC neighbours share a place, so the compiler can copy runs of KC inputs, 16 bytes at once.
+    if TAPS == 1:
+        offset = place * KC + c % KC  # [BK]
+    else:
+        down, right = place >> 26, (place >> 20) & 63
+        tap = down * TAPS_W + right
+        if WIDE:
+            down, right = down.to(tl.int64), right.to(tl.int64)
+        offset = (down * tap_h + right * tap_w) * X_UNIT + (place & 0xFFFFF) * KC + c % KC
+    x_ptrs = x_rows[:, None] + offset[None, :]
+    if MASKED and TAPS == 1:
+        x = tl.load(x_ptrs, mask=(inside != 0)[:, None], other=0.0)
+    elif MASKED:
+        x = tl.load(x_ptrs, mask=((inside[:, None] >> tap[None, :]) & 1) != 0, other=0.0)
+    else:
+        x = tl.load(x_ptrs)
+    return x
 
 
 @triton.jit

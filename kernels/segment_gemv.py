@@ -161,37 +161,14 @@ def plan(
 
 @triton.jit
 def segment_gemv_kernel(
-    x_ptr,
-    values_ptr,
-    indices_ptr,
-    permutation_ptr,
-    bias_ptr,
-    residual_ptr,
-    y_ptr,
-    length,
-    stored,
-    share,
-    M,
-    N,
-    PQ,
-    Q,
-    y_b,
-    y_p,
-    y_q,
-    y_n,
-    r_b,
-    r_p,
-    r_q,
-    TOKENS: tl.constexpr,
-    COUNT: tl.constexpr,
-    SEGMENT: tl.constexpr,
-    BN: tl.constexpr,
+    x_ptr, values_ptr, indices_ptr, permutation_ptr, bias_ptr, residual_ptr, y_ptr,
+    length, stored, share,
+    M, N, PQ, Q,
+    y_b, y_p, y_q, y_n, r_b, r_p, r_q,
+    TOKENS: tl.constexpr, COUNT: tl.constexpr, SEGMENT: tl.constexpr, BN: tl.constexpr,
     BZ: tl.constexpr,
-    PARTIAL: tl.constexpr,
-    UNIT: tl.constexpr,
-    HALO: tl.constexpr,
-    ACTIVATION: tl.constexpr,
-):
+    PARTIAL: tl.constexpr, UNIT: tl.constexpr, HALO: tl.constexpr, ACTIVATION: tl.constexpr,
+):  # fmt: skip
     """sum_z values[n, z] x[z / COUNT SEGMENT + indices[n, z], m], z the stored weights of a row.
 
     x [K, TOKENS], values and indices [N, length], of which ``stored`` are weights. Programs (., i)
@@ -221,9 +198,9 @@ def segment_gemv_kernel(
         store_part(sums, m, n, tl.program_id(1), y_ptr, M, N, False)
     else:
         store(
-            *(sums, m, n, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q),
-            *(y_b, y_p, y_q, y_n, r_b, r_p, r_q, UNIT, HALO, ACTIVATION),
-        )
+            sums, m, n, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q,
+            y_b, y_p, y_q, y_n, r_b, r_p, r_q, UNIT, HALO, ACTIVATION,
+        )  # fmt: skip
 
 
 def _token_minor(x: Tensor) -> tuple[Tensor, int]:

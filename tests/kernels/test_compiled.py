@@ -79,26 +79,21 @@ def test_convolution_of_a_halo(compiled, capability, most):
 
 @pytest.mark.parametrize(("capability", "most"), [(80, 200), (90, 150), (100, 155)])
 def test_convolution_with_masks(compiled, capability, most):
-    (launch,) = conv_launches(torch.bfloat16, 64, 16, 1, out_halo=1)
+    (launch,) = conv_launches(torch.bfloat16, 64, 16, 1, out_halo=int(capability == 90))
     program = compiled(launch, capability)
     assert_pipelined(program, launch)
     assert re.search(TENSOR_CORES[capability], program.ptx)
     assert 60 < len(program.loop) <= most
 
 
-def test_split_convolution(compiled):
+def test_split_convolution_with_offsets_of_64_bits(compiled):
     launch, reduction = conv_launches(torch.float16, 64, 16, 1, size=7, channels=512, batch=1)
+    launch.constants["WIDE"] = reduction.constants["WIDE"] = True
     assert_pipelined(compiled(launch, 90), launch)
     program = compiled(reduction, 90)
     assert program.registers <= 64
     assert "ld.global.v4.b32" in program.ptx
     assert "atom" not in program.ptx
-
-
-def test_offsets_of_64_bits(compiled):
-    (launch,) = conv_launches(torch.float16, 64, 16, 1)
-    wide = launch._replace(constants=launch.constants | {"WIDE": True})
-    assert_pipelined(compiled(wide, 90), wide)
 
 
 def test_float32_multiplies_in_float32(compiled):

@@ -11,7 +11,6 @@ from sparseprune.kernels.grouped_weight import GroupedWeight, cover, pack, row_o
 pytest.importorskip("triton")
 kernel = importlib.import_module("sparseprune.kernels.grouped_linear")
 tilings = importlib.import_module("sparseprune.kernels.tiling")
-plan = importlib.import_module("sparseprune.kernels.grouped_plan").plan
 ACTIVATIONS = importlib.import_module("sparseprune.kernels.epilogue").ACTIVATIONS
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
@@ -107,13 +106,13 @@ def test_every_shape_is_within_the_bound(linear, device, shape, dtype):
     assert_correct(linear, device, x, weight, packed)
 
 
-@pytest.mark.parametrize("width", [4, 8, 16, 32])
+@pytest.mark.parametrize("width", [4, 32])
 @pytest.mark.parametrize("rows", [16, 32, 64, 128])
 def test_every_float32_pattern(linear, device, rows, width):
     check_pattern(linear, device, rows, width, torch.float32)
 
 
-@pytest.mark.parametrize("width", [8, 16, 32, 64])
+@pytest.mark.parametrize("width", [8, 64])
 @pytest.mark.parametrize("rows", [16, 32, 64, 128])
 def test_every_float16_pattern(linear, device, rows, width):
     check_pattern(linear, device, rows, width, torch.float16)
@@ -242,38 +241,6 @@ def test_rows_beyond_the_last_are_not_read(linear, device):
     packed = pack(weight, cover(weight != 0, 16, 16), rows=16)
     x = torch.arange(32.0, device=device).as_strided((1, 32), (2**43, 1))
     assert torch.equal(linear(x, packed.to(device)).cpu(), torch.arange(16.0)[None])
-
-
-def planned(x, packed, *, tf32=False):
-    """The first launch of a layer: some of what it says needs a GPU to act."""
-    y = x.new_empty(len(x), packed.shape[0])
-    return plan(kernel.describe(x, packed, None, None, "identity", tf32, y))[0]
-
-
-def test_only_asked_for_float32_products_are_rounded():
-    packed = pack(torch.ones(64, 64))
-    launches = [planned(torch.ones(100, 64), packed, tf32=tf32) for tf32 in (False, True)]
-    assert [launch.constants["PRECISION"] for launch in launches] == ["ieee", "tf32"]
-    assert [launch.constants["BM"] for launch in launches] == [64, 128]
-    assert [launch.grid for launch in launches] == [(2, 1, 1), (1, 1, 1)]
-
-
-@pytest.mark.parametrize("start", [0, 1, 4, 16])
-@pytest.mark.parametrize("k", [8, 24, 32, 96, 100])
-def test_rows_reach_the_kernel_aligned(start, k):
-    packed = pack(torch.ones(16, k), rows=16, width=8)
-    arguments = planned(torch.ones(5, start + k)[:, start:], packed).arguments
-    rows = arguments["x_ptr"]
-    assert rows.shape == (5, 1, 1, -(-k // 8) * 8)
-    assert 4 * arguments["x_b"] == rows.stride(0)
-    assert rows.stride(0) % 4 == 0
-    assert rows.data_ptr() % 16 == 0
-
-
-def test_aligned_rows_are_not_copied():
-    x = torch.ones(5, 96)[:, 32:]
-    packed = pack(torch.ones(16, 64), rows=16)
-    assert planned(x, packed).arguments["x_ptr"].data_ptr() == x.data_ptr()
 
 
 def test_residual_and_every_activation_of_three_axes(linear, device):
