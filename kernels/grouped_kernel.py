@@ -14,13 +14,8 @@ from .epilogue import part_of_steps, pixel, store, store_part
 @triton.jit
 def grouped_kernel(
     x_ptr, values_ptr, places_ptr, first_ptr, order_ptr, permutation_ptr, bias_ptr, residual_ptr,
-    y_ptr,
-    M, N, PQ, Q,
-    x_first, x_b, x_p, x_q,
-    tap_h, tap_w,
-    H, W, top, left,
-    stride_h, stride_w, dilation_h, dilation_w,
-    y_b, y_p, y_q, y_n, r_b, r_p, r_q,
+    y_ptr, M, N, PQ, Q, x_first, x_b, x_p, x_q, tap_h, tap_w, H, W, top, left,
+    stride_h, stride_w, dilation_h, dilation_w, y_b, y_p, y_q, y_n, r_b, r_p, r_q,
     BM: tl.constexpr, V: tl.constexpr, BK: tl.constexpr, KC: tl.constexpr, X_UNIT: tl.constexpr,
     TAPS_W: tl.constexpr, TAPS: tl.constexpr,
     MASKED: tl.constexpr, WIDE: tl.constexpr, UPCAST: tl.constexpr, PRECISION: tl.constexpr,
@@ -32,9 +27,8 @@ def grouped_kernel(
     The first tap of the first pixel lies at x_first, which padding puts outside of x; from there,
     pixels of y are x_b, x_p and x_q apart in x, and the taps of each tap_h and tap_w, all in X_UNIT
     elements. A place is the tap's row << 26 | column << 20 | first channel / KC, or the last alone
-    if there is one tap only.
-    values [S, V, BK], places [S + 1, BK / KC], first [G + 1], order [G]. ``PARTIAL`` programs do
-    one part of the steps each and store float32 sums in y [parts, M, G V].
+    if there is one tap only. values [S, V, BK], places [S + 1, BK / KC], first [G + 1], order [G].
+    ``PARTIAL`` programs do one part of the steps each: float32 sums in y [parts, M, G V].
     """
     SLOTS: tl.constexpr = BK // KC
     group = tl.load(order_ptr + tl.program_id(1))
@@ -42,9 +36,7 @@ def grouped_kernel(
     block = tl.program_id(0)
     if WIDE:
         block = block.to(tl.int64)
-    m = block * BM + tl.arange(0, BM)
-    v = tl.arange(0, V)
-    c = tl.arange(0, BK)
+    m, v, c = block * BM + tl.arange(0, BM), tl.arange(0, V), tl.arange(0, BK)
     # Rows beyond M read row 0 instead of carrying a mask through the loop; they are never stored.
     row = tl.where(m < M, m, 0)
     image, p, q = pixel(row, PQ, Q)
