@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +18,7 @@ from sparseprune.records import Row, select
 from sparseprune.runtime import Runner
 
 Logits = npt.NDArray[np.float32]
+Batches = Iterable[npt.NDArray[np.float32]]
 Progress = Callable[[int, int, str], None]  # predictions done, of how many, a few words
 
 
@@ -35,9 +38,10 @@ class Shift(Protocol):
         """[N], [N, classes] or [N, H, W], their own; None where they are those of the test set."""
 
     def batches(self) -> Iterable[npt.NDArray[np.float32]]:
-        """Normalised pictures [n, C, H, W] in the order of the labels; gone through once a runner.
+        """Normalised pictures [n, C, H, W] in the order of the labels.
 
-        A list of what fits in memory, or what makes it anew each time.
+        A list of what fits in memory, gone through once a runner; or what makes them one batch
+        after the other, gone through once.
         """
 
 
@@ -66,7 +70,7 @@ def run(
     """``evaluation``, ``hidden_loss`` and ``verdict`` rows of ``networks`` on ``shifts``.
 
     Args:
-        shifts: each that fits in memory is made once and shown to all networks.
+        shifts: each is made once and shown to all networks.
         labels: [N]; [N, classes] of 1, 0 and -1 (not counted) where pictures show several; or masks
             [N, H, W] of networks that segment. Of every shift that has none of its own.
         networks: by id.
@@ -109,20 +113,73 @@ class _Counted:
 def _classified(
     shift: Shift, labels: Labels, networks: Mapping[str, Pair], parent: str | None, told: _Counted
 ) -> Iterator[Row]:
-    """All pictures of the shift through each network in turn; its logits are kept till its end."""
+    """The rows of each network from all its logits on the shift."""
     pictures = shift.batches()
-    each = sum(len(list(pair.runners())) for pair in networks.values())
-    done = 0
+    answers = _in_turn if isinstance(pictures, list) else _together
     reference: dict[str, Logits] = {}
-    for id, pair in networks.items():
-        logits: dict[str, Logits] = {}
-        for name, runner in pair.runners():
-            logits[name] = _predict(id, runner, shift, pictures, len(labels))
-            done += 1
-            told(done, each, f"{id} on {shift.name}")
+    for id, logits in answers(shift, pictures, len(labels), networks, told):
         if id == parent:
             reference = {"twin": logits["accelerated"], **logits}
         yield from _rows(id, shift, logits, labels, reference)
+
+
+def _in_turn(
+    shift: Shift, pictures: Batches, count: int, networks: Mapping[str, Pair], told: _Counted
+) -> Iterator[tuple[str, dict[str, Logits]]]:
+    """All pictures through each network; its logits are kept till the next one's."""
+    each = sum(len(list(pair.runners())) for pair in networks.values())
+    done = 0
+    for id, pair in networks.items():
+        logits: dict[str, Logits] = {}
+        for name, runner in pair.runners():
+            parts = [_predict(id, runner, shift, it) for it in _counted(shift, pictures, count)]
+            logits[name] = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            done += 1
+            told(done, each, f"{id} on {shift.name}")
+        yield id, logits
+
+
+def _together(
+    shift: Shift, pictures: Batches, count: int, networks: Mapping[str, Pair], told: _Counted
+) -> Iterator[tuple[str, dict[str, Logits]]]:
+    """Each batch through all networks, because to decode and corrupt it again costs as much.
+
+    Logits wait on disk: those of ImageNet's 50 000 pictures are 200 MB for every runner.
+    """
+    with TemporaryDirectory(prefix="sparseprune-") as folder:
+        places = {
+            id: {name: Path(folder, f"{number}-{name}") for name, _ in networks[id].runners()}
+            for number, id in enumerate(networks)
+        }
+        done = 0
+        for batch in _counted(shift, pictures, count):
+            for id, pair in networks.items():
+                for name, runner in pair.runners():
+                    with places[id][name].open("ab") as file:
+                        file.write(_predict(id, runner, shift, batch).tobytes())
+                done += len(batch)
+                told(done, count * len(networks), f"{id} on {shift.name}")
+        for id, files in places.items():
+            yield id, {name: _stored(file, count) for name, file in files.items()}
+
+
+def _stored(file: Path, count: int) -> Logits:
+    return np.memmap(file, np.float32, "r").reshape(count, -1)
+
+
+def _counted(shift: Shift, pictures: Batches, expected: int) -> Iterator[Logits]:
+    """The batches, no more of them than there are labels for.
+
+    Raises:
+        InputError: at the end, where there were not as many pictures.
+    """
+    seen = 0
+    for batch in pictures:
+        seen += len(batch)
+        if seen <= expected:
+            yield batch
+    if seen != expected:
+        raise InputError(f"{shift.name}: expected {expected} pictures, one per label, got {seen}")
 
 
 def _segmented(
@@ -146,22 +203,8 @@ def _segmented(
     return segments.rows(head, shift.batches(), masks, runners, parent, progress)
 
 
-def _predict(
-    id: str,
-    runner: Runner,
-    shift: Shift,
-    pictures: Iterable[npt.NDArray[np.float32]],
-    expected: int,
-) -> Logits:
-    seen = 0
-    parts = []
-    for batch in pictures:
-        seen += len(batch)
-        if seen <= expected:
-            parts.append(runner.predict(batch))
-    if seen != expected:
-        raise InputError(f"{shift.name}: expected {expected} pictures, one per label, got {seen}")
-    logits = parts[0] if len(parts) == 1 else np.concatenate(parts)
+def _predict(id: str, runner: Runner, shift: Shift, batch: npt.NDArray[np.float32]) -> Logits:
+    logits = runner.predict(batch)
     if not np.isfinite(logits).all():
         bad = int((~np.isfinite(logits)).any(axis=1).sum())
         raise GateError(

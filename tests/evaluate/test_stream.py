@@ -89,6 +89,36 @@ def test_batches_and_labels_of_its_own_are_joined_per_shift():
         run([FakeShift("other", labels=moved)], LABELS, {"x": Pair(FakeRunner())})
 
 
+@dataclass
+class LazyShift(FakeShift):
+    """Pictures that do not fit in memory: made whenever they are asked for."""
+
+    size: int = 5
+
+    def batches(self):
+        yield from super().batches()
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_what_does_not_fit_in_memory_is_made_once_for_all_networks(several):
+    labels = np.eye(3, dtype=np.int64)[LABELS] if several else LABELS
+    networks = {
+        "x": Pair(FakeRunner(wrong=2), FakeRunner(value=2.0)),
+        "parent": Pair(FakeRunner(value=1.0), FakeRunner()),
+    }
+    for runner in (networks["x"].accelerated, networks["parent"].twin):
+        runner.value = 3.0
+    held = FakeShift("fog", offset=0.5, size=5)
+    whole = run([held], labels, networks, parent="parent")
+    lazy, ticks = LazyShift("fog", offset=0.5), []
+    told = run([lazy], labels, networks, parent="parent", progress=lambda *it: ticks.append(it[:2]))
+    assert told == whole
+    assert lazy.made == 1
+    assert ticks == [(5, 24), (10, 24), (15, 24), (20, 24), (22, 24), (24, 24)]
+    with pytest.raises(InputError, match="fog: expected 9 pictures, one per label, got 12"):
+        run([LazyShift("fog")], LABELS[:9], networks)
+
+
 def test_distance_is_to_the_parents_runner_of_the_same_name(shifts):
     networks = {
         "parent": Pair(FakeRunner(value=4.0), FakeRunner(value=1.0)),
