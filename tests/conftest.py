@@ -1,10 +1,23 @@
 """Fixtures of all tests."""
 
+import functools
 import importlib.util
 import sys
 from pathlib import Path
 
 import pytest
+
+
+def pytest_runtest_setup():
+    """One table of translations serves all exports of a session.
+
+    torch.onnx.export writes the table anew each time, which takes half of a small network's export;
+    it adds to it only what callers give it, and nothing of ours gives any.
+    """
+    module = sys.modules.get("torch.onnx._internal.exporter._registration")
+    registry = module and module.ONNXRegistry
+    if registry and not hasattr(registry.from_torchlib, "cache_info"):
+        registry.from_torchlib = staticmethod(functools.cache(registry.from_torchlib))
 
 
 @pytest.fixture(scope="session", autouse=True)

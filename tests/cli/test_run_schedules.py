@@ -15,13 +15,12 @@ train: {epochs: 2, batch_size: 40, lr: 0.05}
 retrain: {epochs: 1, mode: rewind_weights, rewind: 1, distill: {weight: 0.5}}
 prune:
   - {method: SiPP, ratios: [0.5, 0.8], steps: 3}
-  - {method: Random, ratios: [0.5], schedule: gradual, steps: 2}
-  - {method: FT, ratios: [0.5], schedule: one_shot}
+  - {method: FT, ratios: [0.5], schedule: gradual, steps: 2}
 controls: [extended, small]
 evaluate: {corruptions: [fog], noise: 0}
 measure: {rounds: 3}
 """
-PRUNED = {"SiPP-50", "SiPP-80", "Random-50", "FT-50"}
+PRUNED = {"SiPP-50", "SiPP-80", "FT-50"}
 CONTROLS = {"extended-1", "extended-2", "small-50", "small-80"}
 
 
@@ -46,7 +45,7 @@ def test_each_comes_from_where_its_schedule_says(run):
     sources = {name: load(name).meta["source"] for name in (*PRUNED, "extended-1", "extended-2")}
     digest = {name: checkpoint.digest(load(name).state) for name in ("parent", *sources)}
     parents = [name for name, source in sources.items() if source == digest["parent"]]
-    assert set(parents) == {"SiPP-50", "Random-50", "FT-50", "extended-1"}
+    assert set(parents) == {"SiPP-50", "FT-50", "extended-1"}
     assert sources["SiPP-80"] == digest["SiPP-50"]
     assert sources["extended-2"] == digest["extended-1"]
 
@@ -58,7 +57,7 @@ def test_controls_are_evaluated_timed_and_shown_but_recommended_by_nobody(run):
     for kind in ("evaluation", "latency"):
         assert {row["id"] for row in records.select(rows, kind)} >= CONTROLS
     methods = {row["method"] for row in records.select(rows, "potential")}
-    assert methods == {"SiPP", "Random", "FT"}
+    assert methods == {"SiPP", "FT"}
     assert {row["id"] for row in records.select(rows, "verdict")} == {"parent", *PRUNED}
     assert "Pruned networks against dense controls" in (run / "report.html").read_text()
 
