@@ -58,8 +58,12 @@ def _settings(
         return {**_sections(recipe, "model", "train", "retrain"), "network": own}
     if kind == "export" and network is not None:
         return {**_sections(recipe, "slim", "export"), "id": network.id, "role": network.role}
-    if kind in ("evaluate", "noise"):
-        return {**_sections(recipe, "evaluate"), "seed": recipe.seed, "shift": subject}
+    if kind == "evaluate":
+        shown = recipe.evaluate.model_dump(mode="json", exclude={"noise_similarity"})
+        return {"evaluate": shown, "seed": recipe.seed, "shift": subject}
+    if kind == "noise":
+        asked = recipe.evaluate.model_dump(mode="json", include={"noise_similarity"})
+        return {**asked, "seed": recipe.seed, "width": subject}
     if kind == "measure":
         return _sections(recipe, "measure")
     return recipe.model_dump(mode="json")

@@ -110,3 +110,16 @@ def test_training_costs_three_forward_passes_a_picture(base):
     # Parent, separate and two pruned networks, the first and the last two also as their twins.
     shown = base.stages[base.places["feed_forward-seed0"]["evaluate fog"].address]
     assert (shown.cost.images, shown.cost.macs) == (7 * 20, 7 * 20 * macs)
+
+
+def test_noise_is_shown_without_evaluating_anything_else_anew(base):
+    def noisy(draws):
+        return planned(**{"evaluate.noise_similarity": {"widths": [0, 0.3], "draws": draws}})
+
+    found, more = noisy(2), noisy(3)
+    assert addresses(base, "evaluate") == addresses(found, "evaluate")
+    mine, theirs = addresses(found, "noise"), addresses(more, "noise")
+    assert list(mine) == ["noise 0", "noise 0.3"]
+    assert all(mine[name] != theirs[name] for name in mine)
+    # Four networks as deployed; the test pictures are fewer than the study's thousand.
+    assert found.stages[mine["noise 0.3"]].cost.images == 4 * 20 * 2
