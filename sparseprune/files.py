@@ -13,6 +13,10 @@ from sparseprune.errors import InputError
 _SUFFIX = ".tmp"
 
 
+class Unwritable(InputError):
+    """A file cannot be written: there is no room, or no right to."""
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the same folder; rename it to ``path`` if the block succeeds.

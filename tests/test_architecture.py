@@ -35,8 +35,8 @@ ALLOWED = {
         *("convert", "data", "environment", "evaluate", "exporter", "formats", "measure"),
         *("models", "prune", "recipe", "records", "report", "runtime", "train"),
     },
+    "sweep": {*BASE, "data", "evaluate", "pipeline", "prune", "recipe", "records"},
 }
-ALLOWED["sweep"] = {*BASE, "data", "pipeline", "prune", "recipe", "records"}
 ALLOWED["cli"] = set(ALLOWED) - {"cli"}
 ALLOWED["__main__"] = {"cli"}
 

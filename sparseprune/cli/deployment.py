@@ -116,9 +116,9 @@ def _is_foreign(source: Path) -> bool:
 
 def _checkpoint(source: Path, out: Path, options: dict[str, Any]) -> dict[str, Any]:
     from sparseprune.formats import checkpoint as checkpoints
-    from sparseprune.pipeline import steps
+    from sparseprune.pipeline import shipping
 
-    return steps.export_network(checkpoints.load(source), out, **options)
+    return shipping.export_network(checkpoints.load(source), out, **options)
 
 
 def _foreign(

@@ -58,11 +58,11 @@ def slim(
     sparseprune slim ft50.safetensors -o ft50-slim.safetensors --round-to 8
     """
     from sparseprune.formats import checkpoint as checkpoints
-    from sparseprune.pipeline import steps
+    from sparseprune.pipeline import shipping
 
     check_writable(out, ".safetensors")
-    slimmed = steps.slim_network(checkpoints.load(checkpoint), round_to)
-    steps.require_smaller(slimmed, str(checkpoint))
+    slimmed = shipping.slim_network(checkpoints.load(checkpoint), round_to)
+    shipping.require_smaller(slimmed, str(checkpoint))
     checkpoints.save(out, slimmed)
     before, after = slimmed.meta["slim"]["params"]
     result = {"checkpoint": str(out), **slimmed.meta["slim"]}

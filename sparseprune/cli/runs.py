@@ -33,6 +33,7 @@ def run(
     from sparseprune.cli.display import Display
     from sparseprune.cli.summary import summary
     from sparseprune.environment import cores
+    from sparseprune.files import Unwritable
     from sparseprune.pipeline import folder, schedule, stages
 
     settings = recipes.load(recipe, overrides.parse(context.args))
@@ -47,7 +48,7 @@ def run(
             with Display(notes(), len(tasks)) as display:
                 schedule.execute(tasks, display, workers=cores())
         except InputError as error:
-            if str(place.root) not in str(error):
+            if isinstance(error, Unwritable) or str(place.root) not in str(error):
                 raise
             remedy = "it belongs to this run: delete it and run the same command again"
             raise InputError(f"{error}; {remedy}") from error

@@ -1,5 +1,6 @@
 """What every verb shares: how errors end, how results are printed, which options there are."""
 
+import errno
 import functools
 import json
 import os
@@ -116,7 +117,9 @@ def _explain(error: BaseException) -> tuple[str, int | None]:
             return f"this verb needs {error.name}, {how_to_install(error.name)}", BAD_INPUT
         case OSError():
             where = f"{error.filename}: " if error.filename else ""
-            return f"{where}{error.strerror or error}", BAD_INPUT
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            remedy = "; make room and run the same command again" if full else ""
+            return f"{where}{error.strerror or error}{remedy}", BAD_INPUT
     return str(error), None
 
 

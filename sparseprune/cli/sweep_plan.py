@@ -10,7 +10,7 @@ from sparseprune.sweep.cost import seconds
 from sparseprune.sweep.plan import Plan, Stage
 from sparseprune.sweep.store import Store
 
-_WORDS = "multiply-accumulates of dense arithmetic; a training step counts three forward passes"
+_WORDS = "multiply-accumulates of dense arithmetic; training counts thrice"
 
 
 def shown(root: Path, plan: Plan, workers: int) -> Outcome:
@@ -31,7 +31,7 @@ def shown(root: Path, plan: Plan, workers: int) -> Outcome:
     head = ["stage", "in all", "to do", "pictures", "MACs", "time"]
     body = [_line(kind) for kind in (*kinds, total)]
     text = [
-        f"{root}: {len(runs)} runs of {asked} stages, {len(plan.stages)} different ones",
+        f"{root}: {_runs(len(runs))} of {asked} stages, {len(plan.stages)} different ones",
         *(f"  {name}" for name in runs),
         "",
         table(head, body),
@@ -65,6 +65,10 @@ def _line(kind: dict[str, object]) -> list[str]:
         f"{kind['macs']:.2g}" if kind["macs"] else "0",
         _clock(time) if isinstance(time, int | float) else "not known yet",
     ]
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
 
 
 def _wall(total: dict[str, object], workers: int) -> str:

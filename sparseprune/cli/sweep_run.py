@@ -19,15 +19,19 @@ def carried_out(root: Path, plan: Plan, cluster: str | None, workers: int) -> Ou
     """Make every stage that is not there, the run folders, and the summary over seeds.
 
     Raises:
-        InputError: another process works in the folder, or there is no such cluster.
+        InputError: another process works in the folder, it holds something else, or there is no
+            such cluster.
     """
-    root.mkdir(parents=True, exist_ok=True)
+    store = Store(root)
+    store.prepare()
     with writing(RunFolder(root)):
+        if damaged := store.discard_damaged():
+            notes().print(f"  {damaged} damaged stages are made again", markup=False)
         try:
             _make(root, plan, cluster, workers)
         finally:
             runs = work.assemble(root, plan)
-        Store(root).tidy()
+        store.tidy()
         rows = summary.write(root, plan.runs)
         page = report.sweep.build(root)
     result = {"sweep": str(root), "runs": list(map(str, runs)), "page": str(page), "rows": rows}

@@ -9,7 +9,7 @@ import onnx
 
 from sparseprune.errors import GateError, InputError
 from sparseprune.exporter import external
-from sparseprune.files import replacing
+from sparseprune.files import Unwritable, replacing
 
 
 class Staging:
@@ -111,7 +111,7 @@ def _refusals(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise Unwritable(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def _check(path: Path) -> None:

@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from sparseprune.errors import InputError, first_line
-from sparseprune.files import replacing
+from sparseprune.files import Unwritable, replacing
 
 # One key only: safetensors writes its metadata in hash order, so two keys would make the bytes of
 # a file differ from run to run.
@@ -26,7 +26,8 @@ def write(
     are all welcome.
 
     Raises:
-        InputError: ``document`` holds something JSON cannot (NaN included), or the system refuses.
+        InputError: ``document`` holds something JSON cannot (NaN included).
+        Unwritable: the system refuses.
     """
     header = {"kind": kind, "version": 1, "document": document}
     try:
@@ -43,7 +44,7 @@ def write(
         with replacing(path) as temporary:
             save_file(plain, temporary, metadata={KEY: text})
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: cannot be written: {first_line(error)}") from error
+        raise Unwritable(f"{path}: cannot be written: {first_line(error)}") from error
 
 
 def read(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

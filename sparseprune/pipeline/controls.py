@@ -3,14 +3,12 @@
 import math
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import asdict
 
 import torch
 
 from sparseprune import models, prune
 from sparseprune.data import Dataset
 from sparseprune.errors import InputError
-from sparseprune.formats import checkpoint as checkpoints
 from sparseprune.formats.checkpoint import Checkpoint
 from sparseprune.pipeline import steps
 from sparseprune.pipeline.retraining import ALONE, Around, retrain
@@ -28,16 +26,7 @@ def extend_network(
     learn, _ = steps.pictures(recipe.data)
     model = models.load(source)
     losses = retrain(model, learn, recipe, source.meta["seed"], progress, around)
-    meta = {
-        **source.meta,
-        "method": "extended",
-        "cycles": source.meta.get("cycles", 0) + 1,
-        "counts": asdict(prune.counts(model, steps.example(source))),
-        "losses": losses,
-        "recipe": recipe.model_dump(mode="json"),
-        "source": checkpoints.digest(source.state),
-    }
-    return Checkpoint(source.model, model.state_dict(), meta)
+    return steps.descendant(source, model, recipe, losses, {"method": "extended"})
 
 
 def small_network(

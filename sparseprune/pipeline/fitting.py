@@ -7,6 +7,7 @@ import torch
 
 from sparseprune import train
 from sparseprune.data import Dataset
+from sparseprune.errors import GateError
 from sparseprune.formats.mask import Masks
 from sparseprune.pipeline.schedule import Progress
 from sparseprune.recipe import Train
@@ -46,6 +47,9 @@ def fit(
     """Train ``model`` in place, on a GPU if there is one; it ends on the CPU.
 
     Returns the mean loss of each epoch.
+
+    Raises:
+        GateError: it diverged; its state is removed.
     """
 
     def look(step: int, steps: int, loss: float) -> None:
@@ -57,19 +61,24 @@ def fit(
     model.to(device)
     if extra.parent is not None:
         extra.parent.to(device)
-    losses = train.fit(
-        model,
-        train.pictures(learn, settings, seed),
-        train.targets(learn, settings, seed),
-        settings,
-        seed=seed,
-        masks=extra.masks,
-        progress=look,
-        parent=extra.parent,
-        resume=train.Resume(extra.state, given=extra.given) if extra.state else None,
-        start=extra.start,
-        pruning=extra.pruning,
-    )
+    given = f"{learn.digest} {extra.given}"
+    try:
+        losses = train.fit(
+            model,
+            train.pictures(learn, settings, seed),
+            train.targets(learn, settings, seed),
+            settings,
+            seed=seed,
+            masks=extra.masks,
+            progress=look,
+            parent=extra.parent,
+            resume=train.Resume(extra.state, given=given) if extra.state else None,
+            start=extra.start,
+            pruning=extra.pruning,
+        )
+    except GateError:
+        forget(extra.state)  # it diverged, and would again
+        raise
     model.to("cpu")
     return losses
 

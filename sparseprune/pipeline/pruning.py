@@ -61,6 +61,22 @@ class Aim:
         return True
 
 
+def require_held_out(splits: data.Splits, settings: Prune) -> data.Dataset | None:
+    """The held-out pictures, None for methods that look at none.
+
+    Raises:
+        InputError: the method looks at some, and none are held out.
+    """
+    if prune.METHODS[settings.method].needs == "nothing":
+        return None
+    if splits.held_out is None:
+        raise InputError(
+            f"{settings.method} looks at pictures that neither training nor tests see: expected "
+            "data.validation above 0 (0.1 in the study), got 0; train and prune with it"
+        )
+    return splits.held_out
+
+
 def held_out(
     model: torch.nn.Module,
     example: torch.Tensor,
@@ -77,14 +93,9 @@ def held_out(
     Raises:
         InputError: no pictures are held out.
     """
-    if prune.METHODS[settings.method].needs == "nothing":
-        return None
-    pool = splits.held_out
+    pool = require_held_out(splits, settings)
     if pool is None:
-        raise InputError(
-            f"{settings.method} looks at pictures that neither training nor tests see: expected "
-            "data.validation above 0 (0.1 in the study), got 0; train and prune with it"
-        )
+        return None
     delta = _DELTAS.get(pool.name, prune.DELTA)
     count = prune.sensitivity_size(model, example, len(pool.images), delta)
     order = torch.randperm(len(pool.images), generator=torch.Generator().manual_seed(seed))

@@ -40,8 +40,9 @@ ALONE = Around()
 
 
 def early_step(recipe: Recipe, images: int) -> int:
-    """The step of the training that retraining goes back to."""
-    return round(recipe.retrain.rewind * len(spans(images, recipe.train.batch_size)))
+    """The step of the training that retraining goes back to: at most its last."""
+    each = len(spans(images, recipe.train.batch_size))
+    return min(round(recipe.retrain.rewind * each), recipe.train.epochs * each - 1)
 
 
 def keep_early(

@@ -18,7 +18,7 @@ from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Protocol
 
-from sparseprune.errors import GateError
+from sparseprune.errors import GateError, InputError
 
 Progress = Callable[[float, str], None]  # fraction done (0 to 1), a few words
 _Message = tuple[str, float, str]  # task, fraction done (0: just started), words
@@ -102,7 +102,7 @@ def conduct(tasks: Iterable[Task], observer: Observer, crew: Crew) -> None:
             crew.relay(observer)
             for future in finished:
                 name = running.pop(future)
-                observer.finished(name, future.result())
+                observer.finished(name, _seconds(name, future))
                 order.done(name)
     except BrokenProcessPool as error:
         crew.abandon()
@@ -114,6 +114,14 @@ def conduct(tasks: Iterable[Task], observer: Observer, crew: Crew) -> None:
         crew.abandon()
         raise
     crew.dismiss()
+
+
+def _seconds(name: str, future: Future[float]) -> float:
+    """What the task took; of many tasks, the one that failed is named."""
+    try:
+        return future.result()
+    except (InputError, GateError) as error:
+        raise type(error)(f"{name}: {error}") from error
 
 
 class Processes:

@@ -17,7 +17,7 @@ from sparseprune.formats import checkpoint as checkpoints
 from sparseprune.formats import mask
 from sparseprune.formats.checkpoint import Checkpoint
 from sparseprune.formats.mask import Masks
-from sparseprune.pipeline import controls, noise, steps
+from sparseprune.pipeline import checks, controls, noise, shipping, steps
 from sparseprune.pipeline.deployed import deployed
 from sparseprune.pipeline.fitting import forget
 from sparseprune.pipeline.folder import RunFolder
@@ -82,8 +82,8 @@ def distributions(recipe: Recipe) -> list[str]:
     learn, test = steps.pictures(recipe.data)
     models.allow(recipe.model.name)
     model, spec = steps.network(recipe, learn)
-    for pruning in recipe.prune:
-        prune_room.check(model, torch.zeros(2, *spec["input_shape"]), pruning)
+    checks.trainings(recipe, steps.splits(recipe.data))
+    prune_room.check(model, torch.zeros(1, *spec["input_shape"]), recipe.prune)
     if "small" in recipe.controls:
         models.width(recipe.model.name, recipe.model.options)
     if recipe.measure.batch > len(test.labels):
@@ -189,10 +189,10 @@ def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progre
     models.allow(recipe.model.name)
     source = checkpoints.load(folder.checkpoint(network.id))
     if network.slims:
-        source = steps.slim_network(source, recipe.slim.round_to)
+        source = shipping.slim_network(source, recipe.slim.round_to)
         checkpoints.save(folder.slim(network.id), source)
     path = folder.onnx(network.id)
-    parity = steps.export_network(source, path, network.provider, recipe.export.tune_seconds)
+    parity = shipping.export_network(source, path, network.provider, recipe.export.tune_seconds)
     parity.pop("bytes")  # of the file alone, which the row has
     runner = deployed(folder, network)
     row: Row = {
@@ -203,6 +203,7 @@ def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progre
         "onnx": str(path.relative_to(folder.root)),
         "onnx_bytes": path.stat().st_size,
         "provider": runner.provider,
+        "loaded": runner.loaded,
         "claimed": _claimed(runner),
         "parity": parity,
         "seed": network.seed,

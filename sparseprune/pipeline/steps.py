@@ -1,16 +1,13 @@
 """One step each: values in, new values out. The verbs and the stages of a run both call these."""
 
 import functools
-import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from sparseprune import data, environment, evaluate, exporter, models, prune, records
-from sparseprune.convert import slim as slimming
+from sparseprune import data, environment, evaluate, models, prune, records
 from sparseprune.data import Dataset, shifts
 from sparseprune.errors import InputError
 from sparseprune.evaluate import Pair
@@ -30,7 +27,6 @@ __all__ = [
     "Around",
     "describe",
     "example",
-    "export_network",
     "forget",
     "held_out",
     "network",
@@ -38,9 +34,7 @@ __all__ = [
     "prune_network",
     "quality",
     "recipe_of",
-    "require_smaller",
     "silent",
-    "slim_network",
     "splits",
     "train_network",
 ]
@@ -125,10 +119,9 @@ def prune_network(
             "prune the checkpoint it was slimmed from"
         )
     model = models.load(source)
-    dense = _counts(source, "dense")
     seed, method = source.meta["seed"], prune.METHODS[settings.method]
     evidence = held_out(model, example(source), splits(recipe.data), settings, recipe.retrain, seed)
-    aim = Aim(settings, target, dense, example(source), evidence, seed)
+    aim = Aim(settings, target, _counts(source, "dense"), example(source), evidence, seed)
     gradual = settings.schedule == "gradual"
     if not gradual:
         to_target(model, aim)
@@ -144,97 +137,38 @@ def prune_network(
         functools.partial(Gradual, model, aim) if gradual else None,
         f"{settings.model_dump_json()} {target}",
     )
-    masks = mask.of_zeros(model) if gradual else masks
-    counts = prune.counts(model, example(source))
     meta = {
-        **source.meta,
         "method": settings.method,
         "form": "sparse",
         "target_ratio": target,
-        "ratio": prune.ratio(counts, dense, "params"),
-        "counts": asdict(counts),
         "unit": settings.unit,
         "coupling": settings.coupling if method.removes == "filters" else None,
-        "cycles": source.meta.get("cycles", 0) + 1,
         "pruning": settings.model_dump(mode="json"),
+    }
+    made = descendant(source, model, recipe, losses, meta)
+    return made, mask.of_zeros(model) if gradual else masks
+
+
+def descendant(
+    source: Checkpoint,
+    model: torch.nn.Module,
+    recipe: Recipe,
+    losses: list[float],
+    meta: Mapping[str, Any],
+) -> Checkpoint:
+    """The network of ``source`` after one more cycle of retraining, about which ``meta`` is new."""
+    counts = prune.counts(model, example(source))
+    found = {
+        **source.meta,
+        **meta,
+        "ratio": prune.ratio(counts, _counts(source, "dense"), "params"),
+        "counts": asdict(counts),
+        "cycles": source.meta.get("cycles", 0) + 1,
         "losses": losses,
         "recipe": recipe.model_dump(mode="json"),
         "source": checkpoints.digest(source.state),
     }
-    return Checkpoint(source.model, model.state_dict(), meta), masks
-
-
-def slim_network(source: Checkpoint, round_to: int) -> Checkpoint:
-    """Take dead channels out of the tensors for real."""
-    coupling = source.meta.get("coupling") or "none"
-    slimmed = slimming(models.load(source), example(source), round_to=round_to, coupling=coupling)
-    meta = {
-        **source.meta,
-        "form": "slim",
-        "round_to": round_to,
-        "slim": slimmed.record,
-        "source": checkpoints.digest(source.state),
-    }
-    return Checkpoint(source.model, slimmed.model.state_dict(), meta)
-
-
-def require_smaller(slimmed: Checkpoint, name: str) -> None:
-    """Raise unless slimming took something out of the checkpoint called ``name``.
-
-    Raises:
-        InputError: there was nothing to take out, as in a network pruned by single weights.
-    """
-    before, after = slimmed.meta["slim"]["params"]
-    if after == before:
-        raise InputError(
-            f"{name}: expected a network with dead channels (pruned by FT), found none to take "
-            "out; export it as it is, its zeros run sparse"
-        )
-
-
-def export_network(
-    source: Checkpoint,
-    path: Path,
-    provider: str = "auto",
-    tune: float | str = 0,
-    example_inputs: Any = None,
-    **form: Any,
-) -> Row:
-    """Write the ONNX file to deploy, with its provenance, and return what parity was found.
-
-    Without ``example_inputs`` test pictures of the recipe are shown; ``form`` are the other options
-    of ``exporter.export``.
-    """
-    meta = source.meta
-    provenance = {key: meta[key] for key in _PROVENANCE if meta.get(key) is not None}
-    # "versions" are those of the exporting tools; the training may have seen others.
-    provenance["training_versions"] = meta.get("versions")
-    provenance["source"] = checkpoints.digest(source.state)
-    model = models.load(source)
-    if example_inputs is None:
-        _, test = pictures(recipe_of(source).data)
-        pixels = math.prod(test.images.shape[1:3])
-        count = max(2, min(_PARITY_IMAGES, _PARITY_PIXELS // pixels))
-        example_inputs = data.normalise(test.images[:count], test)
-    return exporter.export(
-        model,
-        path,
-        example_inputs=example_inputs,
-        provenance=provenance,
-        provider=provider,
-        tune=tune,
-        **form,
-    )
-
-
-# Enough pictures for the parity check to meet every class several times; 0.1 s on one core.
-_PARITY_IMAGES = 128
-# Of larger pictures than 128 x 128 fewer: a gigabyte of them would show nothing more.
-_PARITY_PIXELS = 1 << 21
-_PROVENANCE = (
-    *("method", "form", "target_ratio", "ratio", "unit", "coupling", "round_to", "seed"),
-    *("data", "recipe"),
-)
+    return Checkpoint(source.model, model.state_dict(), found)
 
 
 def recipe_of(source: Checkpoint, overrides: Mapping[str, Any] | None = None) -> Recipe:

@@ -72,6 +72,13 @@ class Prune(Section):
             raise ValueError(f"expected a list of ratios or one of {', '.join(GRIDS)}")
         return GRIDS[ratios]
 
+    @field_validator("pattern", mode="before")
+    @classmethod
+    def _unquoted(cls, pattern: Any) -> Any:
+        """2:4 without quotes is 124 to YAML: 2 minutes and 4 seconds."""
+        minutes = type(pattern) is int and pattern >= 60
+        return "{}:{}".format(*divmod(pattern, 60)) if minutes else pattern
+
     @field_validator("ratios")
     @classmethod
     def _rising(cls, ratios: list[float]) -> list[float]:

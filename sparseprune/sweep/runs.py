@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sparseprune.errors import InputError
-from sparseprune.recipe import Model, Recipe, Variant
+from sparseprune.recipe import Recipe, Variant, check
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def runs(recipe: Recipe) -> list[Run]:
     """Every run of a sweep, network by network.
 
     Raises:
-        InputError: the recipe has no section ``sweep``.
+        InputError: the recipe has no section ``sweep``, or a network's own sections do not fit it.
     """
     if recipe.sweep is None:
         raise InputError(
@@ -51,10 +51,11 @@ def runs(recipe: Recipe) -> list[Run]:
 
 
 def _own(recipe: Recipe, variant: Variant) -> Recipe:
-    given = {key: getattr(variant, key) for key in ("train", "retrain", "prune")}
-    changes = {key: value for key, value in given.items() if value is not None}
-    model = Model(name=variant.name, options=variant.options)
-    return recipe.model_copy(update={"model": model, "sweep": None, **changes})
+    """Checked as a whole: sections that are right each may not fit together."""
+    given = {key: it for key, it in variant.model_dump(mode="json").items() if it is not None}
+    model = {key: given.pop(key) for key in ("name", "options")}
+    document = {**recipe.model_dump(mode="json"), "sweep": None, "model": model, **given}
+    return check(Recipe, document, f"sweep.models, {variant.name}")
 
 
 def _seeded(recipe: Recipe, seed: int) -> Recipe:

@@ -2,7 +2,7 @@
 
 ::
 
-    stages/ADDRESS/   what a stage made, and stage.json: how long it took
+    stages/ADDRESS/   what a stage made, and stage.json: its files, and how long it took
     work/ADDRESS/     a stage that is being made; found again by whoever makes it next
     runs/NAME/        an ordinary run folder, of links to the stages' files
 """
@@ -15,8 +15,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from sparseprune import records
+from sparseprune.errors import InputError
 from sparseprune.files import leftovers, replacing
 from sparseprune.pipeline.folder import RunFolder
 from sparseprune.sweep.cost import Cost, Finished
@@ -36,8 +38,36 @@ class Store:
         return self.root / "stages" / address
 
     def has(self, address: str) -> bool:
-        """Whether a stage is finished."""
-        return self.stage(address).is_dir()
+        """Whether a stage is finished, and nothing of it was lost since."""
+        made = self.stage(address)
+        try:
+            sizes = self._note(address)["files"].items()
+            return all((made / name).stat().st_size == size for name, size in sizes)
+        except (OSError, ValueError, KeyError, AttributeError, TypeError):
+            return False
+
+    def prepare(self) -> None:
+        """Make the folder, or find it as an earlier sweep left it.
+
+        Raises:
+            InputError: it holds something else, which a sweep must not touch.
+        """
+        ours = self.root / "stages"
+        if self.root.exists() and not ours.exists() and set(self.root.iterdir()):
+            raise InputError(
+                f"{self.root}: expected an empty or a sweep folder; give another --out"
+            )
+        ours.mkdir(parents=True, exist_ok=True)
+
+    def discard_damaged(self) -> int:
+        """Remove stages that files are missing of, so that they are made again; how many."""
+        damaged = [made for made in (self.root / "stages").iterdir() if not self.has(made.name)]
+        for made in damaged:
+            shutil.rmtree(made) if made.is_dir() else made.unlink()
+        if damaged:  # what was linked to their files is no better
+            shutil.rmtree(self.root / "runs", ignore_errors=True)
+            self.tidy()
+        return len(damaged)
 
     @contextmanager
     def claimed(self, address: str) -> Iterator[None]:
@@ -84,16 +114,26 @@ class Store:
                 (place / name).unlink(missing_ok=True)
         for file in leftovers(place):
             file.unlink()
-        note = {"label": stage.label, "seconds": round(seconds, 3), "cost": asdict(stage.cost)}
-        (place / _NOTE).write_text(json.dumps(note), encoding="utf-8")
+        note = {
+            "label": stage.label,
+            "seconds": round(seconds, 3),
+            "cost": asdict(stage.cost),
+            "files": {str(it.relative_to(place)): it.stat().st_size for it in _files(place)},
+        }
+        with replacing(place / _NOTE) as temporary:
+            temporary.write_text(json.dumps(note), encoding="utf-8")
         target = self.stage(stage.address)
         target.parent.mkdir(exist_ok=True)
         place.rename(target)
 
     def finished(self, stage: Stage) -> Finished:
         """What a finished stage took."""
-        note = json.loads((self.stage(stage.address) / _NOTE).read_text(encoding="utf-8"))
+        note = self._note(stage.address)
         return Finished(stage.kind, Cost(**note["cost"]), note["seconds"])
+
+    def _note(self, address: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.stage(address) / _NOTE).read_bytes())
+        return found
 
     def _files(self, placed: Placed) -> Iterator[tuple[Path, str]]:
         """Files of a stage, and where they lie in a run."""
@@ -101,10 +141,12 @@ class Store:
         if placed.renamed:
             yield from ((made / was, name) for was, name in placed.renamed)
             return
-        for file in sorted(made.rglob("*")):
-            name = str(file.relative_to(made))
-            if file.is_file() and name != _NOTE:
-                yield file, name
+        yield from ((file, str(file.relative_to(made))) for file in _files(made))
+
+
+def _files(made: Path) -> Iterator[Path]:
+    """What a stage made."""
+    return (it for it in sorted(made.rglob("*")) if it.is_file() and it != made / _NOTE)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from sparseprune import recipe as recipes
 from sparseprune.files import replacing
 from sparseprune.pipeline import stages
 from sparseprune.pipeline.folder import RunFolder
@@ -17,6 +16,8 @@ from sparseprune.sweep.store import Store
 
 # Of a run, these come when nothing else of the sweep runs: a timing wants to be alone.
 _LAST = ("measure", "report")
+# In a run's folder: the address of what it was put together from.
+_MADE_OF = ".stages"
 
 
 def make(root: Path, stage: Stage, progress: Progress) -> None:
@@ -68,12 +69,15 @@ def assemble(root: Path, plan: Plan) -> list[Path]:
 
 def _assembled(store: Store, plan: Plan, run: Run) -> Path:
     folder = RunFolder(store.root / "runs" / run.name)
-    if folder.recipe.exists() and recipes.load(folder.recipe) == run.recipe:
-        return folder.root
-    # Of another recipe, or not whole: the recipe is written last. All there is are links.
-    shutil.rmtree(folder.root, ignore_errors=True)
-    for placed in plan.places[run.name].values():
+    places = plan.places[run.name]
+    # The last stage reads all others, so its address names everything in the folder.
+    made_of, mark = places["report"].address, folder.root / _MADE_OF
+    if not mark.exists() or mark.read_bytes() != made_of.encode():
+        # Of other stages, or not whole: the mark is written last. All there is are links.
+        shutil.rmtree(folder.root, ignore_errors=True)
+    for placed in places.values():
         store.place(placed, folder.root)
-    with replacing(folder.recipe) as temporary:
-        temporary.write_text(run.recipe.to_yaml(), encoding="utf-8")
+    for path, text in ((folder.recipe, run.recipe.to_yaml()), (mark, made_of)):
+        with replacing(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     return folder.root

@@ -11,7 +11,7 @@ from sparseprune.train.accuracy import accuracy
 from sparseprune.train.holding import Pruning
 from sparseprune.train.loop import Progress, fit
 from sparseprune.train.pictures import Pictures, Targets
-from sparseprune.train.robust import corruptions_of, pictures, targets
+from sparseprune.train.robust import check, corruptions_of, pictures, targets
 from sparseprune.train.schedules import learning_rate
 from sparseprune.train.state import Resume
 
@@ -22,6 +22,7 @@ __all__ = [
     "Resume",
     "Targets",
     "accuracy",
+    "check",
     "corruptions_of",
     "fit",
     "learning_rate",

@@ -38,17 +38,15 @@ def fit(
 ) -> list[float]:
     """Train ``model`` in place from its present weights; return the mean loss of each epoch.
 
-    The optimizer starts fresh and the whole learning-rate schedule runs again, as retraining does
-    in the study (section 3.1: learning-rate rewinding). Masked entries are zeroed after *every*
-    step: momentum and weight decay would revive them otherwise. A last, smaller batch is used,
-    unless it is a single picture (BatchNorm cannot train on one). The same model, data, settings
-    and seed give bit-equal weights on the same machine and thread count. Under ``workers.joined``
-    each worker takes its part of every batch; weights are then equal but for rounding (where there
-    is dropout, each worker draws its own).
+    The optimizer starts fresh and the whole learning-rate schedule runs again, as in the study
+    (section 3.1). Masked entries are zeroed after *every* step: momentum and weight decay would
+    revive them. The same model, data, settings and seed give bit-equal weights on one machine and
+    thread count. Under ``workers.joined`` each worker takes its part of every batch; weights are
+    then equal but for rounding (of dropout, each draws its own).
 
     Args:
-        model: any classifier, or a segmenter (logits [N, K, H, W], or a mapping of ``out`` and
-            ``aux``); moved to channels-last while it trains and left in evaluation mode.
+        model: any classifier, or a segmenter (logits [N, K, H, W], or ``out`` and ``aux``); moved
+            to channels-last while it trains and left in evaluation mode.
         images: float32 [N, C, H, W], normalised; or ``Pictures``.
         labels: int64 [N]; [N, K] of 1, 0 and -1 (not counted) where a picture may show several
             classes; or [N, H, W] with 255 where a pixel does not count; or ``Targets``.
@@ -59,8 +57,7 @@ def fit(
         parent: to learn from, where ``settings.distill`` is given; put into evaluation mode.
         resume: where the state of the training is kept, and gone on from.
         start: step of the schedule to begin at (from 0), for rewinding.
-        pruning: called before each step with its number and the model, to prune it in place; what
-            it returns takes the place of ``masks``.
+        pruning: called before each step; what it returns takes the place of ``masks``.
 
     Raises:
         InputError: images and labels do not match, the masks do not fit the model, the settings
@@ -71,21 +68,17 @@ def fit(
     holder = Holder(model, masks or {}, pruning)
     workers.agree(model)
     spans = batches.spans(len(pictures), settings.batch_size)
-    steps = settings.epochs * len(spans)
-    if not 0 <= start < steps:
-        raise InputError(f"start: expected a step from 0 to {steps - 1}, got {start}; rewind less")
+    steps = _steps(spans, settings, start)
     with _training(model, parent, seed) as generator:
         order = batches.Order(len(pictures), spans, generator, start)
         running = Running(model, Descent(model, settings, parent), order, generator, holder, [])
-        begun = identity(model, targets, settings, seed, masks or {}, start) if resume else ""
-        keeper = Keeper(resume, running, begun) if resume else None
-        if keeper:
+        keeper = None
+        if resume:
+            begun = identity(model, parent, targets, settings, seed, masks or {}, start)
+            keeper = Keeper(resume, running, begun)
             keeper.restore()
         while order.step < steps:
-            holder.before(order.step)
             running.losses.append(_step(running, pictures, targets, settings, steps))
-            holder.after()
-            _stop_if_diverged(running.losses[-1], order.step, settings)
             if progress:
                 progress(order.step, steps, running.losses[-1])
             if keeper:
@@ -93,10 +86,19 @@ def fit(
     return batches.epoch_means(running.losses, spans, start)
 
 
+def _steps(spans: batches.Spans, settings: Train, start: int) -> int:
+    """How many steps the schedule has, if ``start`` is one of them."""
+    steps = settings.epochs * len(spans)
+    if not 0 <= start < steps:
+        raise InputError(f"start: expected a step from 0 to {steps - 1}, got {start}; rewind less")
+    return steps
+
+
 def _step(
     running: Running, pictures: Pictures, targets: Targets, settings: Train, steps: int
 ) -> float:
     """One batch, cut, augmented and descended on; the mean loss of the whole of it."""
+    running.holder.before(running.order.step)
     rate = learning_rate(running.order.step, steps, settings)
     epoch, chosen = running.order.draw()
     # Drawn for the whole batch, so that workers need not know of each other.
@@ -107,7 +109,10 @@ def _step(
     batch = pictures.batch(epoch, chosen[mine])
     batch = batch.to(device, memory_format=torch.channels_last)
     batch = augment.augment(batch, draws.part(mine), settings.crop, pictures.black)
-    return running.descent.step(batch, wanted[mine].to(device), losses.counted(wanted), rate)
+    loss = running.descent.step(batch, wanted[mine].to(device), losses.counted(wanted), rate)
+    running.holder.after()
+    _stop_if_diverged(loss, running.order.step, settings)
+    return loss
 
 
 @contextmanager

@@ -21,20 +21,31 @@ def pictures(dataset: Dataset, settings: Train, seed: int) -> Pictures:
     """The pictures of ``dataset`` that ``settings`` train on.
 
     Raises:
-        InputError: an unknown or repeated corruption, or pictures too small to corrupt.
+        InputError: see ``check``.
     """
+    check(dataset, settings)
     black = tuple(-mean / std for mean, std in zip(dataset.mean, dataset.std, strict=True))
-    files.check(dataset, settings)
     held = in_memory(dataset.images)
     if settings.robust is None and not held:
         return files.Decoded(dataset, settings, seed, black)
     if settings.robust is None:
         return Pictures(torch.from_numpy(normalise(dataset.images, dataset)), black)
     names = corruptions_of(settings)
-    corruptions.check_images(dataset.images)
     if not held:
         return CorruptedFiles(dataset, names, settings, seed, black)
     return Corrupted(dataset, names, black, seed)
+
+
+def check(dataset: Dataset, settings: Train) -> None:
+    """Raise what ``pictures`` would; for before a long training.
+
+    Raises:
+        InputError: an unknown or repeated corruption, pictures too small to corrupt, or random cuts
+            of pictures that are not cut as they are read.
+    """
+    files.check(dataset, settings)
+    if corruptions_of(settings):
+        corruptions.check_images(dataset.images)
 
 
 def targets(dataset: Dataset, settings: Train, seed: int) -> Targets:

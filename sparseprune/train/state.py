@@ -22,19 +22,24 @@ from sparseprune.train.holding import Holder
 from sparseprune.train.pictures import Targets
 
 _KIND = "training state"
+# Between two writings pass so many times the seconds that one took.
+_RARELY = 50
 
 
 @dataclass(frozen=True)
 class Resume:
     """Where ``fit`` keeps its state, and how often: every so many seconds, or steps if given.
 
+    Of a large network it is kept less often than every few seconds: writing takes a fiftieth of the
+    time at most.
+
     If the file exists, ``fit`` goes on from it. It is left behind at the end, so that nothing is
     lost before the result is on disk; the caller then removes it. ``given`` is whatever else the
-    training depends on, such as how it prunes: a state belongs to one text.
+    training depends on, such as its pictures and how it prunes: a state belongs to one text.
     """
 
     path: Path
-    seconds: float = 60.0
+    seconds: float = 5.0
     steps: int | None = None
     given: str = ""
 
@@ -52,13 +57,20 @@ class Running:
 
 
 def identity(
-    model: nn.Module, targets: Targets, settings: Train, seed: int, masks: Masks, start: int
+    model: nn.Module,
+    parent: nn.Module | None,
+    targets: Targets,
+    settings: Train,
+    seed: int,
+    masks: Masks,
+    start: int,
 ) -> str:
     """Hex SHA-256 of what a training starts from; one state belongs to one of these."""
     parts = [
         settings.model_dump(mode="json"),
         [seed, start],
         checkpoint.digest(model.state_dict()),
+        checkpoint.digest(parent.state_dict()) if parent else "",
         targets.digest(),
         checkpoint.digest(masks),
     ]
@@ -72,6 +84,7 @@ class Keeper:
         self._resume, self._running = resume, running
         self._identity = f"{identity} {resume.given}".rstrip()
         self._saved_at = time.monotonic()
+        self._took = 0.0
 
     def restore(self) -> None:
         """Go on from the file, if there is one.
@@ -86,7 +99,8 @@ class Keeper:
         if document.get("identity") != self._identity:
             raise InputError(
                 f"{path}: expected the state of this training, got that of one with other "
-                "settings, seed, pictures, masks or first weights; remove the file to start afresh"
+                "settings, seed, pictures, masks, parent or first weights; remove the file to "
+                "start afresh"
             )
         try:
             _lay(running, tensors, document)
@@ -102,15 +116,18 @@ class Keeper:
             return
         every, step = self._resume.steps, self._running.order.step
         if every is None:
-            due = time.monotonic() - self._saved_at >= self._resume.seconds
+            pause = max(self._resume.seconds, _RARELY * self._took)
+            due = time.monotonic() - self._saved_at >= pause
         else:
             due = step % every == 0
         if due:
+            start = time.monotonic()
             tensors, document = _take(self._running)
             container.write(
                 self._resume.path, _KIND, tensors, {**document, "identity": self._identity}
             )
             self._saved_at = time.monotonic()
+            self._took = self._saved_at - start
 
 
 def _take(running: Running) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -147,11 +164,11 @@ def _lay(
         if momentum is not None:
             like = torch.empty_like(parameter).detach()
             running.descent.optimizer.state[parameter]["momentum_buffer"] = like.copy_(momentum)
-    if running.descent.device.type == "cuda":
-        torch.cuda.set_rng_state(tensors["cuda"], running.descent.device)
     running.generator.set_state(tensors["generator"])
-    if workers.rank() == 0:
+    if workers.rank() == 0:  # of dropout; each worker draws its own
         torch.set_rng_state(tensors["random"])
+        if running.descent.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["cuda"], running.descent.device)
     running.order.permutation = tensors["order"]
     if document["grown"]:
         masks = {name[5:]: kept for name, kept in tensors.items() if name.startswith("mask.")}

@@ -12,7 +12,7 @@ from PIL import Image
 import sparseprune
 from sparseprune import records
 from sparseprune.data.pictures import FilePictures
-from sparseprune.pipeline import steps
+from sparseprune.pipeline import shipping, steps
 from sparseprune.recipe import load
 
 CLASSES = 3
@@ -148,7 +148,7 @@ def test_deeplab_is_trained_pruned_by_its_loss_exported_and_judged(deeplab, tmp_
     name, value = steps.quality(pruned)
     assert name == "mean_iou"
     assert 0 <= value < 1
-    parity = steps.export_network(pruned, tmp_path / "deeplab.onnx", provider="cpu")
+    parity = shipping.export_network(pruned, tmp_path / "deeplab.onnx", provider="cpu")
     assert parity["max_abs"] <= parity["bound"]
 
 

@@ -1,13 +1,17 @@
 """Ways to retrain, distillation and resuming, through the steps that verbs and runs call."""
 
+import copy
+import dataclasses
+
 import pytest
 import torch
 
 from sparseprune import train
-from sparseprune.errors import InputError
+from sparseprune.errors import GateError, InputError
 from sparseprune.formats import mask
 from sparseprune.pipeline import steps
-from sparseprune.pipeline.retraining import Around
+from sparseprune.pipeline.fitting import Extra, fit
+from sparseprune.pipeline.retraining import Around, early_step
 from sparseprune.recipe import parse
 
 TRAIN = {"epochs": 2, "batch_size": 50, "lr": 0.05, "schedule": "multi_step", "milestones": [1]}
@@ -147,6 +151,39 @@ def test_a_stopped_retraining_goes_on_where_it_was(parent, tmp_path, monkeypatch
     assert again.meta["losses"] == whole.meta["losses"]
     assert again.meta["ratio"] == pytest.approx(0.5, abs=1e-3)
     assert all(not again.state[name][~kept].any() for name, kept in masks.items())
+
+
+def test_other_pictures_do_not_go_on_from_the_state(tmp_path, monkeypatch):
+    """Pictures of another size have the same labels."""
+    state, learn = tmp_path / "state.training", steps.pictures(recipe().data)[0]
+    resume = train.Resume
+    monkeypatch.setattr(train, "Resume", lambda path, **options: resume(path, steps=1, **options))
+    model, _ = steps.network(recipe(), learn)
+    given = (recipe().train, 0, steps.silent, Extra(state=state))
+    fit(copy.deepcopy(model), learn, *given)
+    fit(copy.deepcopy(model), learn, *given)
+    other = dataclasses.replace(learn, digest="of others")
+    with pytest.raises(InputError, match="expected the state of this training"):
+        fit(copy.deepcopy(model), other, *given)
+
+
+def test_of_a_training_that_diverged_no_state_is_left(tmp_path, monkeypatch):
+    """It would only diverge again; what the message asks for, a lower rate, starts afresh."""
+    state = tmp_path / "state.training"
+    resume = train.Resume
+    monkeypatch.setattr(train, "Resume", lambda path, **options: resume(path, steps=1, **options))
+    hot = parse(recipe().model_dump(mode="json"), "here", {"train.lr": 1e30})
+    with pytest.raises(GateError, match="lower the learning rate"):
+        steps.train_network(hot, seed=1, around=Around(state=state))
+    assert not state.exists()
+    steps.train_network(recipe(), seed=1, around=Around(state=state))
+
+
+@pytest.mark.parametrize(("rewind", "step"), [(0, 0), (0.5, 2), (1.99, 7)])
+def test_the_step_to_go_back_to_is_one_of_the_training(rewind, step):
+    """Of two epochs of four steps; 1.99 epochs would round to their end."""
+    settings = recipe(mode="rewind_lr", rewind=rewind)
+    assert early_step(settings, 200) == step
 
 
 def test_another_target_does_not_go_on_from_the_state(parent, tmp_path):

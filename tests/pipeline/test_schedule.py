@@ -63,9 +63,16 @@ def test_a_failure_ends_the_run_and_keeps_what_finished(tmp_path, actions, error
     first = task(tmp_path, "a")
     bad = Task("bad", partial(actions.fail, error), (tmp_path / "bad",), ("a",))
     last = task(tmp_path, "z", ("bad",))
-    with pytest.raises(type(error), match="no"):
+    with pytest.raises(type(error), match=r"no$"):
         execute([first, bad, last], Log(), workers=1)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("error", [InputError("the loss is nan"), GateError("the loss is nan")])
+def test_of_many_tasks_the_one_that_failed_is_named(tmp_path, actions, error):
+    bad = Task("prune WT-90", partial(actions.fail, error), (tmp_path / "bad",))
+    with pytest.raises(type(error), match=r"^prune WT-90: the loss is nan$"):
+        execute([bad], Log(), workers=1)
 
 
 def test_a_worker_that_is_killed_ends_the_run_with_a_sentence(tmp_path, actions):

@@ -51,6 +51,9 @@ def test_methods_are_those_of_the_registry():
         ({"evaluate.severity": 6}, r"'evaluate.severity': .*less than or equal to 5, got 6"),
         ({"name": "../x"}, r"'name': String should match pattern"),
         ({"prune.3.method": "WT"}, r"--prune.3.method: expected an index 0 to 0, got '3'"),
+        ({"evaluate.corruptions": 3}, r"'evaluate.corruptions': .*'all', got 3$"),
+        ({"train.schedule": "multi_step"}, r"'train': .*expected milestones \(epochs\), got none$"),
+        ({"prune.0.pattern": 4.1}, r"'prune.0.pattern': .*valid string, got 4.1"),
         ({"seed.x": 1}, r"--seed.x: expected a section at 'seed', got 0"),
         (
             {"prune": [{"method": "WT", "ratios": [0.5]}] * 2},
@@ -75,6 +78,12 @@ def test_each_mistake_is_named(change, sentence):
 def test_each_bad_file_is_named(tmp_path, text, sentence):
     with pytest.raises(InputError, match=sentence):
         recipe.load(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("pattern", ["2:4", "1:4", "4:8", "4x1"])
+def test_patterns_need_no_quotes(tmp_path, pattern):
+    path = write(tmp_path, f"prune: [{{method: WT, ratios: [0.5], pattern: {pattern}}}]")
+    assert recipe.load(path).prune[0].pattern == pattern
 
 
 def test_missing_file_is_named(tmp_path):

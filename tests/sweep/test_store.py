@@ -7,6 +7,7 @@ import pytest
 
 from sparseprune import recipe as recipes
 from sparseprune import records
+from sparseprune.errors import InputError
 from sparseprune.sweep.cost import Cost
 from sparseprune.sweep.plan import Placed, Stage
 from sparseprune.sweep.store import Store
@@ -38,6 +39,41 @@ def test_a_stage_is_whole_by_existing(tmp_path):
     assert store.has("a")
     assert store.finished(own).seconds == 1.5
     assert store.finished(own).cost == Cost(3, 4)
+
+
+@pytest.mark.parametrize("note", ["", "[]", "{}", '{"files": []}', '{"files": {"x": 1}}', None])
+def test_a_stage_whose_note_is_damaged_is_made_again(tmp_path, note):
+    store = Store(tmp_path)
+    made(store, "a", files=["x/file"])
+    (store.stage("a") / "stage.json").unlink()
+    if note is not None:
+        (store.stage("a") / "stage.json").write_text(note)
+    assert not store.has("a")
+    assert store.discard_damaged() == 1
+    made(store, "a", files=["x/file"])
+    assert store.has("a")
+    assert store.discard_damaged() == 0
+
+
+@pytest.mark.parametrize("loss", [lambda file: file.unlink(), lambda file: file.write_text("")])
+def test_a_stage_that_lost_a_file_is_made_again_and_what_linked_to_it(tmp_path, loss):
+    store = Store(tmp_path)
+    made(store, "a", files=["x/file", "x/other"])
+    made(store, "b", files=["x/third"])
+    store.place(Placed("a"), tmp_path / "runs" / "run")
+    loss(store.stage("a") / "x/file")
+    assert store.discard_damaged() == 1
+    assert [path.name for path in (tmp_path / "stages").iterdir()] == ["b"]
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="expected an empty or a sweep folder; give another --out"):
+        Store(tmp_path).prepare()
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+    Store(tmp_path / "new").prepare()
+    Store(tmp_path / "new").prepare()
 
 
 def test_a_stage_sees_what_came_before_and_keeps_its_own_alone(tmp_path):

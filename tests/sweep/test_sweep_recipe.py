@@ -33,6 +33,24 @@ def test_a_variant_has_sections_of_its_own():
     assert (first.recipe.prune[0].method, second.recipe.prune[0].method) == ("WT", "FT")
 
 
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ({"prune": [{"method": "WT", "ratios": [0.3]}] * 2}, "each method may stand once"),
+        ({"retrain": {"mode": "rewind_lr", "rewind": 5}}, "retrain.rewind: expected less than the"),
+        ({"train": {"distill": {}}}, "train.distill"),
+    ],
+)
+def test_sections_of_a_variant_must_fit_the_recipe(section, words):
+    with pytest.raises(InputError, match=rf"sweep.models, resnet8: .*{words}"):
+        runs(parsed(seeds=[0], models=[{"name": "resnet8", **section}]))
+
+
+def test_options_of_a_variant_may_be_null():
+    (run,) = runs(parsed(seeds=[0], models=[{"name": "my:net", "options": {"norm": None}}]))
+    assert run.recipe.model.options == {"norm": None}
+
+
 def test_names_of_own_networks_can_be_folders():
     (run,) = runs(parsed(seeds=[0], models=["my.models:net/../x"]))
     assert run.name == "my.models-net-..-x-seed0"

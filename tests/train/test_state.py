@@ -11,7 +11,7 @@ from torch import nn
 from sparseprune import train
 from sparseprune.errors import InputError
 from sparseprune.formats import container
-from sparseprune.recipe import Train
+from sparseprune.recipe import Distill, Train
 
 torch.set_num_threads(1)
 STAND_IN = Path(__file__).with_name("stand_in.py")
@@ -96,6 +96,23 @@ def test_it_is_written_as_often_as_asked(tmp_path, resume, written):
     assert (tmp_path / "s").exists() == written
 
 
+def test_a_state_that_takes_long_to_write_is_written_less_often(tmp_path, monkeypatch):
+    now, written = [0.0], []
+
+    def write(*_):
+        written.append(now[0])
+        now[0] += 2.0
+
+    def second(*_):
+        now[0] += 1.0
+
+    monkeypatch.setattr("sparseprune.train.state.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("sparseprune.train.state.container.write", write)
+    settings, resume = Train(epochs=60, batch_size=4), train.Resume(tmp_path / "s")
+    train.fit(net(), *pictures(), settings, seed=0, resume=resume, progress=second)
+    assert written == [5.0, 107.0]
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -113,6 +130,18 @@ def test_the_state_of_another_training_is_refused(tmp_path, change):
     given = {"labels": labels, "settings": SETTINGS, "seed": 0, **change}
     with pytest.raises(InputError, match="state: expected the state of this training"):
         train.fit(net(), images, resume=resume, **given)
+
+
+def test_the_state_of_a_training_with_another_parent_is_refused(tmp_path):
+    settings = SETTINGS.model_copy(update={"distill": Distill()})
+    resume = train.Resume(tmp_path / "state", steps=1)
+    parents = [net().eval(), net().eval()]
+    with torch.no_grad():
+        parents[1][0].weight.add_(1)
+    train.fit(net(), *pictures(), settings, seed=0, resume=resume, parent=parents[0])
+    train.fit(net(), *pictures(), settings, seed=0, resume=resume, parent=parents[0])
+    with pytest.raises(InputError, match="state: expected the state of this training"):
+        train.fit(net(), *pictures(), settings, seed=0, resume=resume, parent=parents[1])
 
 
 @pytest.mark.parametrize("lost", ["model.0.weight", "order", "generator"])

@@ -1,0 +1,42 @@
+"""What is wrong with a recipe, in one sentence."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from sparseprune.recipe.section import Section
+
+
+def sentence(section: type[Section], error: ValidationError) -> str:
+    """Name the first wrong key, what was expected and what came."""
+    # An unknown key often explains the one that is missing, so it is named first.
+    problems = error.errors(include_url=False)
+    first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
+    # Of a key that may be one thing or another, pydantic adds which it tried: "literal['all']".
+    where = ".".join(str(part) for part in first["loc"] if "[" not in str(part)) or "the recipe"
+    if first["type"] == "extra_forbidden":
+        known = _fields(section, first["loc"][:-1])
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+        return f"unknown key '{where}'; {hint}"
+    if first["type"] == "missing":
+        return f"missing key '{where}'; add it"
+    message = first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:  # of several sections together; all of them would bury the sentence
+        return message
+    # The same goes for several keys of one section.
+    if first["type"] == "value_error" and isinstance(first["input"], Mapping):
+        return f"'{where}': {message}"
+    return f"'{where}': {message}, got {first['input']!r}"
+
+
+def _fields(section: Any, location: tuple[int | str, ...]) -> list[str]:
+    """Known keys of the part of ``section`` at ``location``."""
+    for part in location:
+        if isinstance(part, int):
+            continue
+        annotation = section.model_fields[part].annotation
+        section = annotation.__args__[0] if hasattr(annotation, "__args__") else annotation
+    return list(section.model_fields)
