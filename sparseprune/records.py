@@ -9,9 +9,9 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
 ``network``     id, role (parent, separate, pruned, control), method, target_ratio, ratio (of all
                 parameters, achieved), unit, params, nonzero, flops_ratio, form (dense, sparse,
                 slim), coupling, rule (how tied channels left), round_to, channels, onnx (path in
-                the run folder), onnx_bytes, provider, claimed {nodes, of}, parity {max_abs,
-                bound, images}, seed, cycles (retrainings; of a control, of those it is compared
-                with; null of the parent)
+                the run folder), onnx_bytes, provider, loaded (our provider, whether or not it
+                runs a part), claimed {nodes, of}, parity {max_abs, bound, images}, seed, cycles
+                (retrainings; of a control, of those it is compared with; null of the parent)
 ``evaluation``  id, runner (accelerated, twin), distribution, severity, correct, total,
                 agreement (number of labels equal to the parent's), softmax_distance (mean l2 to
                 the parent's); the last two null where there is no parent. Of networks that
@@ -28,7 +28,7 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
                 everywhere)
 ``excess_error`` id, method, ratio, runner, value (difference in excess error, paper 1.7)
 ``excess_slope`` method, runner, value (of that difference by ratio, line through the origin),
-                networks
+                networks; of a sweep, over all seeds of a model
 ``noise``       id, width, total, agreement, agreement_std, softmax_distance, softmax_distance_std,
                 correct (of each draw); ``noise_potential`` width, potential, deviation: what
                 ``evaluate.noise`` gives, in no run

@@ -58,6 +58,22 @@ class Aim:
         return True
 
 
+def require_held_out(splits: data.Splits, settings: Prune) -> data.Dataset | None:
+    """The held-out pictures, None for methods that look at none.
+
+    Raises:
+        InputError: the method looks at some, and none are held out.
+    """
+    if prune.METHODS[settings.method].needs == "nothing":
+        return None
+    if splits.held_out is None:
+        raise InputError(
+            f"{settings.method} looks at pictures that neither training nor tests see: expected "
+            "data.validation above 0 (0.1 in the study), got 0; train and prune with it"
+        )
+    return splits.held_out
+
+
 def held_out(
     model: torch.nn.Module,
     example: torch.Tensor,
@@ -74,7 +90,7 @@ def held_out(
     Raises:
         InputError: no pictures are held out.
     """
-    pool = seen(splits, settings)
+    pool = require_held_out(splits, settings)
     if pool is None:
         return None
     count = prune.sensitivity_size(model, example, len(pool.images))
@@ -83,22 +99,6 @@ def held_out(
     part = replace(pool, images=pool.images[chosen], labels=pool.labels[chosen])
     shown = train.pictures(part, Train(robust=retrain.robust), seed)
     return shown.batch(0, torch.arange(count)), torch.from_numpy(part.labels)
-
-
-def seen(splits: data.Splits, settings: Prune) -> data.Dataset | None:
-    """The held-out pictures, of which a data-informed method sees some; None for other methods.
-
-    Raises:
-        InputError: no pictures are held out.
-    """
-    if prune.METHODS[settings.method].needs == "nothing":
-        return None
-    if splits.held_out is None:
-        raise InputError(
-            f"{settings.method} looks at pictures that neither training nor tests see: expected "
-            "data.validation above 0 (0.1 in the study), got 0; train and prune with it"
-        )
-    return splits.held_out
 
 
 def to_target(model: torch.nn.Module, aim: Aim) -> None:

@@ -79,9 +79,8 @@ def distributions(recipe: Recipe) -> list[str]:
     learn, test = steps.pictures(recipe.data)
     models.allow(recipe.model.name)
     model, spec = steps.network(recipe, learn)
+    prune_room.check(model, torch.zeros(1, *spec["input_shape"]), recipe.prune)
     checks.trainings(recipe, steps.splits(recipe.data))
-    for pruning in recipe.prune:
-        prune_room.check(model, torch.zeros(2, *spec["input_shape"]), pruning)
     if "small" in recipe.controls:
         models.width(recipe.model.name, recipe.model.options)
     if recipe.measure.batch > len(test.labels):
@@ -200,6 +199,7 @@ def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progre
         "onnx": str(path.relative_to(folder.root)),
         "onnx_bytes": path.stat().st_size,
         "provider": runner.provider,
+        "loaded": runner.loaded,
         "claimed": _claimed(runner),
         "parity": parity,
         "seed": network.seed,

@@ -5,7 +5,7 @@ import torch
 from sparseprune import data, models, prune, train
 from sparseprune.data import corruptions
 from sparseprune.errors import InputError
-from sparseprune.pipeline import steps
+from sparseprune.pipeline import stages, steps
 from sparseprune.recipe import Prune, Retrain, Robust, check, parse
 
 QUICK = {"epochs": 1, "batch_size": 64, "lr": 0.05}
@@ -45,6 +45,12 @@ def test_data_informed_methods_see_pictures_that_are_held_out(trained, method):
 def test_without_held_out_pictures_they_say_what_to_set(trained):
     with pytest.raises(InputError, match=r"SiPP looks at pictures .* expected data.validation"):
         steps.prune_network(trained, recipe(), settings("SiPP"), 0.5)
+
+
+def test_and_a_run_says_so_before_it_trains():
+    with pytest.raises(InputError, match=r"SiPP looks at pictures .* expected data.validation"):
+        stages.distributions(recipe())
+    assert "clean" in stages.distributions(recipe(validation=0.2))
 
 
 def test_the_sensitivity_set_is_a_random_part_of_the_held_out_pictures(trained):
