@@ -11,7 +11,7 @@ from sparseprune.errors import InputError
 from sparseprune.formats.finite import check_finite
 from sparseprune.graph import ExampleInputs, NetworkGraph, tensors, trace
 from sparseprune.prune.accounting import Counts, Entries, Parameters, count, masked, ratio
-from sparseprune.prune.observe import Evidence, gather, set_size
+from sparseprune.prune.observe import DELTA, Evidence, gather, set_size
 from sparseprune.prune.patterns import parse
 from sparseprune.prune.pruned import Pruned
 from sparseprune.prune.registry import METHODS
@@ -72,9 +72,14 @@ def counts(model: nn.Module, example_inputs: ExampleInputs) -> Counts:
     return count(parameters_of(model, graph), graph)
 
 
-def sensitivity_size(model: nn.Module, example_inputs: ExampleInputs, held_out: int) -> int:
-    """How many of ``held_out`` inputs data-informed methods look at (section 2.3)."""
-    return set_size(trace(model, on_device_of(model, example_inputs)), held_out)
+def sensitivity_size(
+    model: nn.Module, example_inputs: ExampleInputs, held_out: int, delta: float = DELTA
+) -> int:
+    """How many of ``held_out`` inputs data-informed methods look at (section 2.3).
+
+    ``delta`` is the probability of failure that the study allows: 1e-16, of VOC 1e-5.
+    """
+    return set_size(trace(model, on_device_of(model, example_inputs)), held_out, delta)
 
 
 def check(model: nn.Module, example_inputs: ExampleInputs, settings: Iterable[Prune]) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -65,6 +67,15 @@ def test_the_sensitivity_set_is_a_random_part_of_the_held_out_pictures(trained):
     assert len(first) == len(labels) == 30  # half of 60: the set would be larger
     assert not np.array_equal(first, second)
     assert chosen("WT", 1) is None
+
+
+def test_the_sensitivity_set_of_voc_is_smaller(trained):
+    """Its bounds may fail with probability 1e-5 instead of 1e-16 (section 2.3)."""
+    model, example = models.load(trained), steps.example(trained)
+    splits = steps.splits(recipe(validation=0.99, train=800).data)
+    splits = splits._replace(held_out=replace(splits.held_out, name="voc"))
+    found, _ = steps.held_out(model, example, splits, settings("SiPP"), Retrain(), 1)
+    assert len(found) == prune.sensitivity_size(model, example, 10**6, delta=1e-5) < 120
 
 
 def test_robust_retraining_corrupts_the_sensitivity_set_and_does_not_crop_it(trained):
