@@ -82,8 +82,8 @@ def distributions(recipe: Recipe) -> list[str]:
     learn, test = steps.pictures(recipe.data)
     models.allow(recipe.model.name)
     model, spec = steps.network(recipe, learn)
-    prune_room.check(model, torch.zeros(1, *spec["input_shape"]), recipe.prune)
     checks.trainings(recipe, steps.splits(recipe.data))
+    prune_room.check(model, torch.zeros(1, *spec["input_shape"]), recipe.prune)
     if "small" in recipe.controls:
         models.width(recipe.model.name, recipe.model.options)
     if recipe.measure.batch > len(test.labels):
