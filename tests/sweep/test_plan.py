@@ -94,6 +94,22 @@ def test_a_setting_changes_what_depends_on_it(base, change, value, changed, kept
         assert addresses(base, kept) == addresses(other, kept)
 
 
+def test_changed_code_of_an_own_network_makes_other_stages(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = tmp_path / "net_of_test_plan.py"
+    code.write_text(
+        "from torch import nn\ndef net():\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(784, 8), nn.ReLU(), nn.Linear(8, 10))\n"
+    )
+    model = {"name": "net_of_test_plan:net"}
+    found = [planned(model=model), planned(model=model)]
+    code.write_text(code.read_text() + "# changed\n")
+    found.append(planned(model=model))
+    first, again, changed = (set(it.stages) for it in found)
+    assert first == again
+    assert not first & changed
+
+
 def test_weights_kept_for_rewinding_are_part_of_a_training(base):
     rewinding = planned(**{"retrain.mode": "rewind_weights", "retrain.rewind": 1})
     again = planned(**{"retrain.mode": "rewind_weights", "retrain.rewind": 0.5})
