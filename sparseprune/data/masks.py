@@ -1,11 +1,8 @@
 """A class for each pixel: what the labels of a set to segment are."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from sparseprune.data.decoding import Cut
 from sparseprune.data.pictures import FilePictures, Places
 
 VOID = 255  # pixels that never count: in VOC, the outlines of objects
@@ -39,10 +36,6 @@ class Masks:
             InputError: names the first file that is no mask of 8 bits.
         """
         return self.files[places][..., 0].astype(np.int64)
-
-    def cut(self, places: Places, cuts: Sequence[Cut]) -> NDArray[np.int64]:
-        """Masks at ``places``, each cut in its own way."""
-        return self.files.cut_each(places, cuts)[..., 0].astype(np.int64)
 
     def subset(self, places: NDArray[np.integer]) -> "Masks":
         """The masks at ``places``, still on disk."""

@@ -5,6 +5,7 @@ checkpoint may come from anyone, and so may the recipe inside it. So only paths 
 in this process are imported, and nothing that reads a checkpoint allows any.
 """
 
+import hashlib
 import importlib
 import logging
 import re
@@ -75,6 +76,16 @@ def build(name: str, options: Mapping[str, Any]) -> nn.Module:
             f"got {type(model).__name__}; name the function or class that builds the network"
         )
     return model
+
+
+def digest(name: str) -> str:
+    """Hex SHA-256 of the file that an imported network of the user's own is from; "" for ours.
+
+    Of that file alone: what it imports may change behind it.
+    """
+    module = sys.modules.get(name.partition(":")[0]) if is_path(name) else None
+    file = getattr(module, "__file__", None)
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
 
 
 def _listed(options: Mapping[str, Any]) -> str:

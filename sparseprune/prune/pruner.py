@@ -61,21 +61,18 @@ class Pruner:
         Args:
             model: any network torch.fx can trace; its weights change in place at every step.
             example_inputs: one batch the model takes; values do not matter.
-            method: one of ``prune.METHODS``: "WT" (weights, by magnitude), "SiPP", "FT" (filters,
-                by l1 norm)...
+            method: one of ``prune.METHODS``, such as "WT" (weights) or "FT" (filters).
             target: one unit and the fraction of it to remove, such as ``{"params": 0.9}``; units
                 are params, weights, channels (filter methods only) and flops.
             schedule: ratios on the way; by default the target at once.
-            coupling: of filters: "group" prunes channels tied by sums together, "independent"
-                does not.
-            allocation: of weights: "global" ranks all layers together, "uniform" takes the same
-                fraction of each.
+            coupling: of filters: "group" prunes tied channels together, "independent" does not.
+            allocation: of weights: "global" ranks all layers together, "uniform" each alone.
             pattern: of weights: blocks of outputs x inputs such as "4x1" that go together, or N:M.
             round_to: filter methods keep a multiple of so many channels of each layer, or all.
             held_out: inputs, or (inputs, labels), for data-informed methods; see ``cycle``.
             seed: of what a method draws at random.
             ignored_layers: names of layers to spare, or "re:" and a regular expression.
-            prune_output_layer: let WT prune the layer that makes the output.
+            prune_output_layer: of weights: prune the layer that makes the output too.
 
         Raises:
             InputError: an argument is not one of these, or the model cannot be traced.

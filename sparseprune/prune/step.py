@@ -48,8 +48,9 @@ def cycle(
         settings: method, unit, pattern... and which layers to spare; ``ratios`` is not read.
         target: fraction of the dense network's ``settings.unit`` to be gone, in (0, 1).
         dense: ``counts`` of the dense network; None when ``model`` is the dense network.
-        held_out: normalised inputs [n, ...], or (inputs, int64 labels [n]), for data-informed
+        held_out: normalised inputs [n, ...], or (inputs, int64 labels), for data-informed
             methods: about 200 (``sensitivity_size``) that training and tests do not see.
+            Labels are [n], [n, ...] of pixels, or [n, classes] of 1, 0 and -1 (not counted).
         seed: of what a method draws at random.
 
     Returns:

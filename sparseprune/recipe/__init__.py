@@ -56,8 +56,8 @@ class Data(Section):
 
     ``validation`` is the fraction of the training pictures that is held out of training (the
     study: 0.1), the same whatever the seed. ``size`` is the side of the pictures of ``imagenet``,
-    ``voc`` and ``folder``, in place of the set's own: the shorter side is resized and the centre
-    cut out as they are read.
+    ``voc``, ``voc_classes`` and ``folder``, in place of the set's own: the shorter side is resized
+    and the centre cut out as they are read.
     """
 
     name: str = "fashion_mnist"

@@ -1,8 +1,8 @@
 """What a stage computes, as an address: the same address, the same files.
 
 An address is the SHA-256 of the stage's kind, the settings it depends on, and the addresses of the
-stages whose files it reads, whose settings are therefore part of it too. Where pictures lie is no
-part of it, what they are is.
+stages whose files it reads, whose settings are therefore part of it too. Where pictures and the
+file of the user's own network lie is no part of it, what they are is.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _NOT_CONTENT = {"root", "checksums"}
 
 
 def address(
-    task: str, recipe: Recipe, network: Network | None, data: Sequence[str], reads: Sequence[str]
+    task: str, recipe: Recipe, network: Network | None, content: Sequence[str], reads: Sequence[str]
 ) -> str:
     """The address of a stage of ``recipe``.
 
@@ -29,7 +29,7 @@ def address(
         task: its name in the run's graph: the kind, and of what.
         recipe: of the run.
         network: the network the stage makes or deploys; None for the others.
-        data: digests of the pictures.
+        content: digests of the pictures and of the user's own network.
         reads: addresses of the stages that come before it.
     """
     kind, _, subject = task.partition(" ")
@@ -37,7 +37,7 @@ def address(
         "version": __version__,
         "kind": kind,
         "settings": _settings(kind, subject, recipe, network),
-        "data": [*data, recipe.data.model_dump(mode="json", exclude=_NOT_CONTENT)],
+        "data": [*content, recipe.data.model_dump(mode="json", exclude=_NOT_CONTENT)],
         "reads": list(reads),
     }
     text = json.dumps(document, sort_keys=True)
@@ -58,8 +58,12 @@ def _settings(
         return {**_sections(recipe, "model", "train", "retrain"), "network": own}
     if kind == "export" and network is not None:
         return {**_sections(recipe, "slim", "export"), "id": network.id, "role": network.role}
-    if kind in ("evaluate", "noise"):
-        return {**_sections(recipe, "evaluate"), "seed": recipe.seed, "shift": subject}
+    if kind == "evaluate":
+        shown = recipe.evaluate.model_dump(mode="json", exclude={"noise_similarity"})
+        return {"evaluate": shown, "seed": recipe.seed, "shift": subject}
+    if kind == "noise":
+        asked = recipe.evaluate.model_dump(mode="json", include={"noise_similarity"})
+        return {**asked, "seed": recipe.seed, "width": subject}
     if kind == "measure":
         return _sections(recipe, "measure")
     return recipe.model_dump(mode="json")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sparseprune import models
 from sparseprune.pipeline import stages, steps
 from sparseprune.pipeline.folder import RunFolder
 from sparseprune.pipeline.networks import PARENT, SEPARATE, networks
@@ -101,14 +102,15 @@ class _Look:
     """What has to be read or built to plan the runs of one network."""
 
     shown: tuple[str, ...]
-    data: tuple[str, str]
+    content: tuple[str, ...]
     scale: cost.Scale
 
 
 def _look(recipe: Recipe) -> _Look:
     shown = stages.distributions(recipe)
     learn, test = steps.pictures(recipe.data)
-    return _Look(tuple(shown), (learn.digest, test.digest), cost.scale(recipe, learn, test))
+    content = (learn.digest, test.digest, models.own.digest(recipe.model.name))
+    return _Look(tuple(shown), content, cost.scale(recipe, learn, test))
 
 
 @dataclass
@@ -138,7 +140,7 @@ class _Layer:
         if separate and network is not None:
             recipe, name = self.run.with_seed(network.seed), f"train {PARENT}"
         needs = tuple(self.placed[other].address for other in task.after)
-        own = address(name, recipe, network, self.look.data, needs)
+        own = address(name, recipe, network, self.look.content, needs)
         inputs = self._inputs(task.after)
         if own not in self.stages:
             run = Run(self.run.model, recipe).name

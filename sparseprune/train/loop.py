@@ -38,11 +38,10 @@ def fit(
 ) -> list[float]:
     """Train ``model`` in place from its present weights; return the mean loss of each epoch.
 
-    The optimizer starts fresh and the whole learning-rate schedule runs again, as in the study
-    (section 3.1). Masked entries are zeroed after *every* step: momentum and weight decay would
-    revive them. The same model, data, settings and seed give bit-equal weights on one machine and
-    thread count. Under ``workers.joined`` each worker takes its part of every batch; weights are
-    then equal but for rounding (of dropout, each draws its own).
+    The optimizer starts fresh and the whole learning-rate schedule runs again (section 3.1). Masked
+    entries are zeroed after *every* step: momentum and weight decay would revive them. The same
+    arguments give bit-equal weights on one machine and thread count; under ``workers.joined``,
+    where each worker takes its part of every batch, equal ones but for rounding and dropout.
 
     Args:
         model: any classifier, or a segmenter (logits [N, K, H, W], or ``out`` and ``aux``); moved
@@ -60,8 +59,7 @@ def fit(
         pruning: called before each step; what it returns takes the place of ``masks``.
 
     Raises:
-        InputError: images and labels do not match, the masks do not fit the model, the settings
-            ask for what this machine lacks, or ``resume`` holds another training.
+        InputError: arguments do not fit each other, this machine, or what ``resume`` holds.
         GateError: the loss became NaN or infinite.
     """
     pictures, targets = gather(images, labels)

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from sparseprune import recipe
-from sparseprune.data import voc
+from sparseprune.data import loading, voc
 from sparseprune.errors import InputError
 
 NAMES = {"train": ["2008_000001", "2008_000002", "2008_000003"], "val": ["2008_000004"]}
@@ -37,7 +37,7 @@ def data(root, **settings):
 
 
 def test_a_picture_has_all_its_classes(root):
-    train, test = voc.classification(data(root))
+    train, test = loading.load(recipe.Data(name="voc_classes", root=root))
     assert train.labels.shape == (3, 20)
     assert train.labels[:, 0].tolist() == [1, 0, -1]
     assert train.labels[0, :4].tolist() == [1, 0, -1, 1]

@@ -94,6 +94,22 @@ def test_a_setting_changes_what_depends_on_it(base, change, value, changed, kept
         assert addresses(base, kept) == addresses(other, kept)
 
 
+def test_changed_code_of_an_own_network_makes_other_stages(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = tmp_path / "net_of_test_plan.py"
+    code.write_text(
+        "from torch import nn\ndef net():\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(784, 8), nn.ReLU(), nn.Linear(8, 10))\n"
+    )
+    model = {"name": "net_of_test_plan:net"}
+    found = [planned(model=model), planned(model=model)]
+    code.write_text(code.read_text() + "# changed\n")
+    found.append(planned(model=model))
+    first, again, changed = (set(it.stages) for it in found)
+    assert first == again
+    assert not first & changed
+
+
 def test_weights_kept_for_rewinding_are_part_of_a_training(base):
     rewinding = planned(**{"retrain.mode": "rewind_weights", "retrain.rewind": 1})
     again = planned(**{"retrain.mode": "rewind_weights", "retrain.rewind": 0.5})
@@ -110,3 +126,16 @@ def test_training_costs_three_forward_passes_a_picture(base):
     # Parent, separate and two pruned networks, the first and the last two also as their twins.
     shown = base.stages[base.places["feed_forward-seed0"]["evaluate fog"].address]
     assert (shown.cost.images, shown.cost.macs) == (7 * 20, 7 * 20 * macs)
+
+
+def test_noise_is_shown_without_evaluating_anything_else_anew(base):
+    def noisy(draws):
+        return planned(**{"evaluate.noise_similarity": {"widths": [0, 0.3], "draws": draws}})
+
+    found, more = noisy(2), noisy(3)
+    assert addresses(base, "evaluate") == addresses(found, "evaluate")
+    mine, theirs = addresses(found, "noise"), addresses(more, "noise")
+    assert list(mine) == ["noise 0", "noise 0.3"]
+    assert all(mine[name] != theirs[name] for name in mine)
+    # Four networks as deployed; the test pictures are fewer than the study's thousand.
+    assert found.stages[mine["noise 0.3"]].cost.images == 4 * 20 * 2
