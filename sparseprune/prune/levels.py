@@ -51,9 +51,8 @@ def nearest(
     now = ratio(task.now, task.dense, task.unit)
     if bisect_left(levels, task.target, key=achieved) == len(levels):
         highest = achieved(levels[-1]) if levels else now
-        fewest = (
-            f"the least multiple of {task.round_to} is" if task.round_to > 1 else "one filter is"
-        )
+        multiple = task.round_to
+        fewest = "one filter is" if multiple == 1 else f"the least multiple of {multiple} is"
         raise InputError(
             f"target {task.unit} {task.target}: expected at most {highest:.4f}, where {fewest} "
             "left in every layer that may be pruned; lower the target or let more layers be "

@@ -114,10 +114,8 @@ def test_stages_that_lost_files_are_made_again(sweep):
 def test_a_folder_of_something_else_is_refused(sweep):
     shell, _, _ = sweep
     before = sorted(shell.folder.iterdir())
-    done = shell("sweep", "tiny.yaml", "-o", ".", code=2)
-    assert "expected an empty or a sweep folder; give another --out" in " ".join(
-        done.stderr.split()
-    )
+    stderr = shell("sweep", "tiny.yaml", "-o", ".", code=2).stderr
+    assert "expected an empty or a sweep folder; give another --out" in " ".join(stderr.split())
     assert sorted(shell.folder.iterdir()) == before
 
 
