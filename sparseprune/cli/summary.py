@@ -34,7 +34,7 @@ def summary(folder: RunFolder) -> Outcome:
 
 def _recommendation(rows: list[Row], row: Row) -> dict[str, Any]:
     method, count = row["method"], len(row["distributions"])
-    held = f"all {count} listed distributions"
+    held = f"all {count} listed distributions" if count > 1 else "the one listed distribution"
     clean = _clean_alone(rows, method)
     if row["id"] is None:
         return {

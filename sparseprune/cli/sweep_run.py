@@ -26,7 +26,7 @@ def carried_out(root: Path, plan: Plan, cluster: str | None, workers: int) -> Ou
     store.prepare()
     with writing(RunFolder(root)):
         if damaged := store.discard_damaged():
-            notes().print(f"  damaged stages, made again: {damaged}", markup=False)
+            notes().print(f"  made again, since files were lost: {damaged}", markup=False)
         try:
             _make(root, plan, cluster, workers)
         finally:

@@ -59,7 +59,9 @@ def nearest(
 
 def out_of_reach(task: Task, highest: float) -> InputError:
     """What to say where no level removes more than ``highest``, less than the target."""
+    multiple = task.round_to
+    fewest = "one filter is" if multiple == 1 else f"the least multiple of {multiple} is"
     return InputError(
-        f"target {task.unit} {task.target}: expected at most {highest:.4f}, where one filter "
-        "is left in every layer that may be pruned; lower the target or let more layers be pruned"
+        f"target {task.unit} {task.target}: expected at most {highest:.4f}, where {fewest} left in "
+        "every layer that may be pruned; lower the target or let more layers be pruned"
     )

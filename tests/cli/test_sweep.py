@@ -90,7 +90,7 @@ def test_a_second_sweep_makes_nothing_and_knows_the_times(sweep):
     assert kinds["train"]["to_do"] == 1
     assert plan["total"]["seconds"] > 0
     text = shell("sweep", "tiny.yaml", "--dry-run", "--sweep.seeds", "[0, 1, 2]").stdout
-    assert max(map(len, text.splitlines()[1:])) <= 95
+    assert max(map(len, text.splitlines()[1:])) <= 80
 
 
 def test_another_sweep_in_the_folder_is_told_so(sweep):
@@ -99,6 +99,24 @@ def test_another_sweep_in_the_folder_is_told_so(sweep):
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = shell("sweep", "tiny.yaml", code=2)
     assert "another process is working" in done.stderr
+
+
+def test_stages_that_lost_files_are_made_again(sweep):
+    shell, _, found = sweep
+    lost = next((Path(found["sweep"]) / "stages").glob("*/onnx/WT-50.onnx"))
+    lost.unlink()
+    assert shell.json("sweep", "tiny.yaml", "--dry-run")["total"]["to_do"] == 1
+    assert "made again, since files were lost: 1\n" in shell("sweep", "tiny.yaml").stderr
+    assert lost.exists()
+    assert (Path(found["runs"][0]) / "onnx/WT-50.onnx").exists()
+
+
+def test_a_folder_of_something_else_is_refused(sweep):
+    shell, _, _ = sweep
+    before = sorted(shell.folder.iterdir())
+    stderr = shell("sweep", "tiny.yaml", "-o", ".", code=2).stderr
+    assert "expected an empty or a sweep folder; give another --out" in " ".join(stderr.split())
+    assert sorted(shell.folder.iterdir()) == before
 
 
 def test_a_recipe_without_a_sweep_is_refused(sweep):

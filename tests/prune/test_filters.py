@@ -166,6 +166,11 @@ def test_target_out_of_reach(residual):
     assert [int(live(small, name).sum()) for name in ("stem", "conv1", "conv2")] == [1, 1, 1]
 
 
+def test_target_out_of_reach_of_multiples(residual):
+    with pytest.raises(InputError, match=r"where the least multiple of 4 is left in every layer"):
+        cycle(residual(), residual.inputs, ft(round_to=4), 0.9)
+
+
 def test_no_channels_to_prune_says_why(residual):
     model = residual()
     with pytest.raises(InputError, match=r"channels that may be pruned, found none \(.*is ignored"):
