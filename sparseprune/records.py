@@ -9,16 +9,17 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
 ``network``     id, role (parent, separate, pruned, control), method, target_ratio, ratio (of all
                 parameters, achieved), unit, params, nonzero, flops_ratio, form (dense, sparse,
                 slim), coupling, rule (how tied channels left), round_to, channels, onnx (path in
-                the run folder), onnx_bytes, provider, claimed {nodes, of}, parity {max_abs,
-                bound, images}, seed, cycles (retrainings; of a control, of those it is compared
-                with; null of the parent)
+                the run folder), onnx_bytes, provider, loaded (our provider, whether or not it
+                runs a part), claimed {nodes, of}, parity {max_abs, bound, images}, seed, cycles
+                (retrainings; of a control, of those it is compared with; null of the parent)
 ``evaluation``  id, runner (accelerated, twin), distribution, severity, correct, total,
                 agreement (number of labels equal to the parent's), softmax_distance (mean l2 to
                 the parent's); the last two null where there is no parent. Of networks that
                 segment correct, total and agreement count pixels, and mean_iou is there too:
-                of all pixels of the set
+                of all pixels of the set. Where pictures show several classes, they count
+                decisions (whether a picture shows a class), and mean_average_precision is there
 ``hidden_loss`` id, distribution, total, flipped, unexplained (flips that rounding cannot explain),
-                lost, gained, difference, low, high, max_abs; of networks that segment in pixels,
+                lost, gained, difference, low, high, max_abs; in pixels or decisions
                 with pictures and error (standard error of the difference, over pictures)
 ``verdict``     id, total, flipped, unexplained, difference, low, high, passed, sentence
 ``potential``   method, runner, distribution, potential, censored (hit the end of the grid)
@@ -28,10 +29,10 @@ exists is whole); the rows of a run are the rows of all its files. The kinds and
                 everywhere)
 ``excess_error`` id, method, ratio, runner, value (difference in excess error, paper 1.7)
 ``excess_slope`` method, runner, value (of that difference by ratio, line through the origin),
-                networks
+                networks; of a sweep, over all seeds of a model
 ``noise``       id, width, total, agreement, agreement_std, softmax_distance, softmax_distance_std,
-                correct (of each draw); ``noise_potential`` width, potential, deviation: what
-                ``evaluate.noise`` gives, in no run
+                correct (of each draw): of the networks as deployed, compared with the parent
+``noise_potential`` method, width, potential (mean over draws), deviation (from it, median)
 ``latency``     id, baseline, provider, threads, batch, calls, median_us, p10_us, p90_us, p99_us
                 (null below a hundred calls), speedup, speedup_low, speedup_high, noise,
                 file_bytes, load_ms, memory_bytes; of ``sparseprune bench`` also group (its table),
@@ -55,6 +56,13 @@ from sparseprune.errors import InputError
 from sparseprune.files import replacing
 
 Row = dict[str, Any]
+
+#: What networks are judged by: field of ``evaluation`` rows (but the first), and its name.
+QUALITIES = {
+    "accuracy": "accuracy",
+    "mean_iou": "mean IoU",
+    "mean_average_precision": "mean average precision",
+}
 
 
 def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -104,13 +112,19 @@ def read_run(run: Path) -> list[Row]:
     return [row for file in files for row in read(file)]
 
 
+def quality(row: Row) -> str:
+    """Which of ``QUALITIES`` an ``evaluation`` row is judged by."""
+    return next((name for name in QUALITIES if name in row), "accuracy")
+
+
 def score(row: Row) -> Fraction:
     """How good a network is by an ``evaluation`` row, exactly, 0 to 1.
 
-    Mean IoU where it segments, else the share of pictures it gets right.
+    Its mean IoU or mean average precision, or else the share of pictures it gets right.
     """
-    if "mean_iou" in row:
-        return Fraction(row["mean_iou"])
+    name = quality(row)
+    if name != "accuracy":
+        return Fraction(row[name])
     return Fraction(row["correct"], row["total"])
 
 

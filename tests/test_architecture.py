@@ -35,7 +35,7 @@ ALLOWED = {
         *("convert", "data", "environment", "evaluate", "exporter", "formats", "measure"),
         *("models", "prune", "recipe", "records", "report", "runtime", "train"),
     },
-    "sweep": {*BASE, "data", "pipeline", "prune", "recipe", "records"},
+    "sweep": {*BASE, "data", "evaluate", "pipeline", "prune", "recipe", "records"},
 }
 ALLOWED["cli"] = set(ALLOWED) - {"cli"}
 ALLOWED["__main__"] = {"cli"}

@@ -28,14 +28,15 @@ def state(checkpoint: Path) -> Path:
 def saved(out: Path, made: "Checkpoint") -> tuple[dict[str, float], str]:
     """Write a checkpoint, forget how it was trained, and say how good it is: as a field, in words.
 
-    Accuracy on the test pictures, or mean IoU of a network that segments.
+    On the test pictures, by what networks on that data are judged by.
     """
     from sparseprune.formats import checkpoint as checkpoints
     from sparseprune.pipeline import steps
+    from sparseprune.records import QUALITIES
 
     checkpoints.save(out, made)
     steps.forget(state(out))
     name, value = steps.quality(made)
     if name == "accuracy":
         return {name: value}, f"{value:.2%} of the test pictures"
-    return {name: value}, f"mean IoU {value:.2%} on the test pictures"
+    return {name: value}, f"{QUALITIES[name]} {value:.2%} on the test pictures"

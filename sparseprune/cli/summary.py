@@ -6,6 +6,7 @@ from sparseprune import records
 from sparseprune.cli.shell import Outcome
 from sparseprune.pipeline.folder import RunFolder
 from sparseprune.records import Row, select
+from sparseprune.report.answer import ran_dense
 
 
 def summary(folder: RunFolder) -> Outcome:
@@ -67,12 +68,16 @@ def _pace(ratio: float, timing: Row) -> str:
 
 
 def _ran_dense(rows: list[Row]) -> list[str]:
-    """Say so where zeros were kept for our provider and it was not there to use them."""
-    dense = select(rows, "network", form="sparse", provider="CPUExecutionProvider")
-    if not dense:
-        return []
-    ids = ", ".join(row["id"] for row in dense)
-    return [f"NOTHING RAN SPARSE for {ids}: our provider did not load; see: sparseprune doctor"]
+    """Say so where zeros were kept for our provider and it did not use them, and why."""
+    reasons = (
+        "our provider did not load; see: sparseprune doctor",
+        "our provider estimated that no part would run faster; see: sparseprune explain MODEL.onnx",
+    )
+    return [
+        f"NOTHING RAN SPARSE for {', '.join(row['id'] for row in dense)}: {reason}"
+        for dense, reason in zip(ran_dense(rows), reasons, strict=True)
+        if dense
+    ]
 
 
 def _hidden(verdicts: list[Row]) -> str:

@@ -8,17 +8,17 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from sparseprune.records import Row, score, select
+from sparseprune.records import QUALITIES, Row, quality, score, select
 
 WIDTH = 80
 
 
 def evaluation(rows: Sequence[Row]) -> str:
-    """Accuracy or mean IoU per distribution, and what changed against the twin, if there is one."""
+    """How good it is per distribution, and what changed against the twin, if there is one."""
     hidden = {row["distribution"]: row for row in select(rows, "hidden_loss")}
     evaluations = select(rows, "evaluation", id="model", runner="accelerated")
-    segments = any("mean_iou" in row for row in evaluations)
-    head = ["distribution", "mean IoU" if segments else "accuracy"]
+    (name,) = {quality(row) for row in evaluations} or {"accuracy"}
+    head = ["distribution", QUALITIES[name]]
     if hidden:
         head += ["changed", "difference, 95 % interval (pp)"]
     body = []

@@ -19,10 +19,11 @@ LOADERS: dict[str, Callable[[recipe.Data], tuple[Dataset, Dataset]]] = {
     "cifar100": partial(cifar.load, cifar.CIFAR100),
     "imagenet": imagenet.load,
     "voc": voc.segmentation,
+    "voc_classes": voc.classification,
     "voc_augmented": partial(voc.segmentation, train="trainaug", masks="SegmentationClassAug"),
 }
 # Sets whose pictures come in many sizes.
-RESIZED = ("imagenet", "voc", "voc_augmented", "folder")
+RESIZED = ("imagenet", "voc", "voc_classes", "voc_augmented", "folder")
 
 
 class Splits(NamedTuple):

@@ -9,6 +9,7 @@ from sparseprune.evaluate import (
     potential,
     ranking,
     segmentation,
+    several,
 )
 from sparseprune.evaluate.stream import Pair, run
 from sparseprune.evaluate.verdicts import verdict
@@ -24,5 +25,6 @@ __all__ = [
     "ranking",
     "run",
     "segmentation",
+    "several",
     "verdict",
 ]

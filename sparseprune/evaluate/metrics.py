@@ -53,6 +53,16 @@ def softmax_distance(logits: Logits, reference: Logits) -> float:
     return total / len(logits)
 
 
+def likeness(logits: Logits, reference: Logits | None) -> dict[str, Any]:
+    """``agreement`` and ``softmax_distance`` as fields of a row; both null without a reference."""
+    if reference is None:
+        return {"agreement": None, "softmax_distance": None}
+    return {
+        "agreement": agreement(logits, reference),
+        "softmax_distance": softmax_distance(logits, reference),
+    }
+
+
 def _same_shape(logits: Logits, reference: Logits) -> None:
     if logits.ndim != 2 or logits.shape != reference.shape:
         raise InputError(

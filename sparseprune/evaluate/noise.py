@@ -4,7 +4,8 @@ A draw adds the same noise to the same pictures for every network. Whatever is m
 over the pictures of a draw first; mean and deviation are then those over the draws.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean, median, stdev
 
 import numpy as np
@@ -19,20 +20,25 @@ from sparseprune.runtime import Runner
 
 Pictures = npt.NDArray[np.float32]
 
-#: Half-widths of the noise and draws of each, as in the study.
-WIDTHS = tuple(round(0.05 * step, 2) for step in range(15))
-DRAWS = 100
+# Noisy values at once: 1000 pictures of CIFAR, or a hundred of ImageNet.
+_VALUES = 1 << 24
 
 
-def noisy(pictures: Pictures, width: float, draws: int, seed: int) -> Iterator[Pictures]:
-    """``draws`` copies of normalised pictures plus noise uniform in [-width, width), not clipped.
+def noisy(
+    pictures: Pictures, width: float, seed: Sequence[int]
+) -> Iterator[tuple[slice, Pictures]]:
+    """One draw: normalised pictures plus noise uniform in [-width, width), not clipped.
 
-    Made one at a time: all copies of the study would be 18 GB. A draw depends on (seed, its
-    number), and the noise of one width is that of another, scaled.
+    Made some pictures at a time, with their places: all copies of the study would be 18 GB. The
+    noise depends on the seed alone, and that of one width is that of another, scaled.
     """
-    for number in range(draws):
-        random = np.random.default_rng([seed, number]).random(pictures.shape, dtype=np.float32)
-        yield pictures + (2 * random - 1) * np.float32(width)
+    generator = np.random.default_rng(list(seed))
+    step = max(1, _VALUES // math.prod(pictures.shape[1:]))
+    for start in range(0, len(pictures), step):
+        places = slice(start, min(start + step, len(pictures)))
+        part = pictures[places]
+        random = generator.random(part.shape, dtype=np.float32)
+        yield places, part + (2 * random - 1) * np.float32(width)
 
 
 def compare(
@@ -41,9 +47,10 @@ def compare(
     networks: Mapping[str, Runner],
     parent: str,
     *,
-    widths: Sequence[float] = WIDTHS,
-    draws: int = DRAWS,
+    widths: Sequence[float],
+    draws: int,
     seed: int = 0,
+    progress: Callable[[int, int, str], None] = lambda done, total, text: None,
 ) -> list[Row]:
     """``noise`` rows, one per network and width.
 
@@ -52,9 +59,10 @@ def compare(
         labels: [N].
         networks: by id. A dense one of another seed is the yardstick for the pruned.
         parent: id of the network that the others are compared with.
-        widths: half-widths of the noise, in units of normalised pictures.
-        draws: copies of each picture, at least 2.
+        widths: half-widths of the noise, in units of normalised pictures (the study: 0 to 0.7).
+        draws: copies of each picture, at least 2 (the study: 100).
         seed: of the noise.
+        progress: called after every draw: how many are done, of how many, a few words.
 
     Returns:
         Rows with ``agreement`` (share of equal labels) and ``softmax_distance`` as means over
@@ -68,61 +76,75 @@ def compare(
         raise InputError(f"parent: expected one of {', '.join(networks)}, got {parent!r}")
     if draws < 2:
         raise InputError(f"draws: expected at least 2 to take a deviation of, got {draws}")
-    rows = []
+    rows, done = [], 0
     for width in widths:
-        found: dict[str, list[tuple[float, float, int]]] = {id: [] for id in networks}
-        for batch in noisy(pictures, width, draws, seed):
-            reference = networks[parent].predict(batch)
-            for id, runner in networks.items():
-                logits = reference if id == parent else runner.predict(batch)
-                found[id].append(
-                    (
-                        metrics.agreement(logits, reference) / len(logits),
-                        metrics.softmax_distance(logits, reference),
-                        metrics.correct(logits, labels),
-                    )
-                )
+        found: dict[str, list[Row]] = {id: [] for id in networks}
+        for number in range(draws):
+            shown = noisy(pictures, width, (seed, number))
+            for id, value in _draw(shown, labels, networks, parent).items():
+                found[id].append(value)
+            done += 1
+            progress(done, draws * len(widths), f"noise of {width:g}")
         rows += [_row(id, width, len(labels), values) for id, values in found.items()]
     return rows
 
 
-def potentials(
-    rows: Sequence[Row], ratios: Mapping[str, float], parent: str, delta: float
-) -> list[Row]:
-    """``noise_potential`` rows, one per width: the prune potential of each draw, averaged.
+def potentials(rows: Sequence[Row], delta: float) -> list[Row]:
+    """``noise_potential`` rows, one per method and width: the potential of each draw, averaged.
 
     Args:
-        rows: what ``compare`` gave.
-        ratios: achieved prune ratio of each network of the grid of one method, by id.
-        parent: id of their dense network.
+        rows: the ``network`` and ``noise`` rows of a run.
         delta: margin, a fraction of the pictures.
 
     Returns:
         Rows with ``potential``, the mean over draws, and ``deviation``, the median of the distances
         from that mean.
     """
+    (parent,) = select(rows, "network", role="parent")
+    pruned = select(rows, "network", role="pruned")
+    correct = {(row["id"], row["width"]): row["correct"] for row in select(rows, "noise")}
     found = []
-    for dense in select(rows, "noise", id=parent):
-        width, total = dense["width"], dense["total"]
-        grid = {id: select(rows, "noise", id=id, width=width)[0]["correct"] for id in ratios}
-        each = [
-            potential([(ratios[id], grid[id][draw]) for id in grid], correct, total, delta)[0]
-            for draw, correct in enumerate(dense["correct"])
-        ]
-        mean = fmean(each)
-        found.append(
-            {
-                "kind": "noise_potential",
-                "width": width,
-                "potential": mean,
-                "deviation": median(abs(value - mean) for value in each),
-            }
-        )
+    for method in dict.fromkeys(row["method"] for row in pruned):
+        ratios = [(row["ratio"], row["id"]) for row in pruned if row["method"] == method]
+        for dense in select(rows, "noise", id=parent["id"]):
+            grid = [(ratio, correct[id, dense["width"]]) for ratio, id in ratios]
+            each = [
+                potential([(ratio, it[draw]) for ratio, it in grid], most, dense["total"], delta)[0]
+                for draw, most in enumerate(dense["correct"])
+            ]
+            mean = fmean(each)
+            row = {"kind": "noise_potential", "method": method, "width": dense["width"]}
+            deviation = median(abs(value - mean) for value in each)
+            found.append({**row, "potential": mean, "deviation": deviation})
     return found
 
 
-def _row(id: str, width: float, total: int, values: Sequence[tuple[float, float, int]]) -> Row:
-    agreement, distance, correct = map(list, zip(*values, strict=True))
+def _draw(
+    shown: Iterator[tuple[slice, Pictures]],
+    labels: Labels,
+    networks: Mapping[str, Runner],
+    parent: str,
+) -> dict[str, Row]:
+    """Agreement and softmax distance of each network as means over pictures; how many it got."""
+    sums = {id: [0, 0.0, 0] for id in networks}
+    for places, batch in shown:
+        reference = networks[parent].predict(batch)
+        for id, runner in networks.items():
+            logits = reference if id == parent else runner.predict(batch)
+            sums[id][0] += metrics.agreement(logits, reference)
+            sums[id][1] += metrics.softmax_distance(logits, reference) * len(batch)
+            sums[id][2] += metrics.correct(logits, labels[places])
+    total = len(labels)
+    return {
+        id: {"agreement": same / total, "softmax_distance": apart / total, "correct": correct}
+        for id, (same, apart, correct) in sums.items()
+    }
+
+
+def _row(id: str, width: float, total: int, draws: Sequence[Row]) -> Row:
+    agreement, distance, correct = (
+        [draw[name] for draw in draws] for name in ("agreement", "softmax_distance", "correct")
+    )
     return {
         "kind": "noise",
         "id": id,

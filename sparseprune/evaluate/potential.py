@@ -2,8 +2,8 @@
 
 A pruned network holds on a distribution if it loses at most ``delta`` of accuracy against its own
 dense parent there. In counts: correct >= parent's correct - delta * total, not strict, with delta
-read as the decimal that was written, so that the boundary is exact. Networks that segment are held
-to their mean IoU in the same way, as a count of which 1 is all.
+read as the decimal that was written, so that the boundary is exact. Mean IoU and mean
+average precision are held to in the same way, as counts of which 1 is all.
 """
 
 from collections import defaultdict
@@ -13,9 +13,9 @@ from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from sparseprune.errors import InputError
-from sparseprune.records import Row, score, select
+from sparseprune.records import Row, quality, score, select
 
-# Pictures, or mean IoU.
+# Pictures, or a mean.
 Count: TypeAlias = int | Fraction
 
 
@@ -132,11 +132,11 @@ class _Grid:
                 f"{id} on {distribution}: expected {parent['total']} pictures as for the "
                 f"parent, got {row['total']}; evaluate both on the same pictures"
             )
-        return score(row) if "mean_iou" in row else int(row["correct"])
+        return int(row["correct"]) if quality(row) == "accuracy" else score(row)
 
     def total(self, distribution: str) -> int:
         row = self._row(self.parent, distribution)
-        return 1 if "mean_iou" in row else int(row["total"])
+        return int(row["total"]) if quality(row) == "accuracy" else 1
 
     def holds(self, id: str, distribution: str, delta: float) -> bool:
         parent = self.correct(self.parent, distribution)

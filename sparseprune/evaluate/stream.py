@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from sparseprune.errors import GateError, InputError
-from sparseprune.evaluate import hidden_loss, metrics, segments
+from sparseprune.evaluate import hidden_loss, metrics, segments, several
 from sparseprune.evaluate.metrics import Labels
 from sparseprune.evaluate.segments import Masks
 from sparseprune.evaluate.verdicts import verdict
@@ -32,7 +32,7 @@ class Shift(Protocol):
 
     @property
     def labels(self) -> Labels | Masks | None:
-        """[N] or [N, H, W], the pictures' own; None where they are those of the test set."""
+        """[N], [N, classes] or [N, H, W], their own; None where they are those of the test set."""
 
     def batches(self) -> Iterable[npt.NDArray[np.float32]]:
         """Normalised pictures [n, C, H, W] in the order of the labels; gone through once a runner.
@@ -67,8 +67,8 @@ def run(
 
     Args:
         shifts: each that fits in memory is made once and shown to all networks.
-        labels: [N], or masks [N, H, W] of networks that segment, of every shift that has none of
-            its own.
+        labels: [N]; [N, classes] of 1, 0 and -1 (not counted) where pictures show several; or masks
+            [N, H, W] of networks that segment. Of every shift that has none of its own.
         networks: by id.
         parent: id of the network that agreement and softmax distance refer to, each runner to
             the parent's runner of the same name; None leaves both fields empty.
@@ -86,7 +86,7 @@ def run(
     for number, shift in enumerate(shifts):
         truth = labels if shift.labels is None else shift.labels
         counted = _Counted(progress, number, len(shifts))
-        if isinstance(truth, np.ndarray) and truth.ndim == 1:
+        if isinstance(truth, np.ndarray) and truth.ndim < 3:
             rows += _classified(shift, truth, every, parent, counted)
         else:
             rows += _segmented(shift, truth, every, parent, counted)
@@ -178,6 +178,9 @@ def _rows(
     labels: Labels,
     reference: Mapping[str, Logits],
 ) -> Iterator[Row]:
+    score, compare = (
+        (_score, hidden_loss.compare) if labels.ndim == 1 else (several.score, several.compare)
+    )
     for runner, answers in logits.items():
         yield {
             "kind": "evaluation",
@@ -185,19 +188,13 @@ def _rows(
             "runner": runner,
             "distribution": shift.name,
             "severity": shift.severity,
-            "correct": metrics.correct(answers, labels),
-            "total": len(labels),
-            **_likeness(answers, reference.get(runner)),
+            **score(answers, labels, reference.get(runner)),
         }
     if "twin" in logits:
-        found = hidden_loss.compare(logits["accelerated"], logits["twin"], labels)
+        found = compare(logits["accelerated"], logits["twin"], labels)
         yield {"kind": "hidden_loss", "id": id, "distribution": shift.name, **found}
 
 
-def _likeness(logits: Logits, parent: Logits | None) -> dict[str, Any]:
-    if parent is None:
-        return {"agreement": None, "softmax_distance": None}
-    return {
-        "agreement": metrics.agreement(logits, parent),
-        "softmax_distance": metrics.softmax_distance(logits, parent),
-    }
+def _score(logits: Logits, labels: Labels, parent: Logits | None) -> Row:
+    found = {"correct": metrics.correct(logits, labels), "total": len(labels)}
+    return {**found, **metrics.likeness(logits, parent)}

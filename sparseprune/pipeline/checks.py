@@ -1,7 +1,7 @@
 """What can be found wrong with a recipe's trainings before the first of them."""
 
 from sparseprune import data, train
-from sparseprune.pipeline.pruning import seen
+from sparseprune.pipeline.pruning import require_held_out
 from sparseprune.recipe import Recipe
 
 
@@ -15,4 +15,4 @@ def trainings(recipe: Recipe, splits: data.Splits) -> None:
     for settings in (recipe.train, recipe.retrain):
         train.check(splits.train, settings)
     for pruning in recipe.prune:
-        seen(splits, pruning)
+        require_held_out(splits, pruning)

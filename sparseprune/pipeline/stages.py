@@ -17,7 +17,8 @@ from sparseprune.formats import checkpoint as checkpoints
 from sparseprune.formats import mask
 from sparseprune.formats.checkpoint import Checkpoint
 from sparseprune.formats.mask import Masks
-from sparseprune.pipeline import checks, controls, shipping, steps
+from sparseprune.pipeline import checks, controls, noise, shipping, steps
+from sparseprune.pipeline.deployed import deployed
 from sparseprune.pipeline.fitting import forget
 from sparseprune.pipeline.folder import RunFolder
 from sparseprune.pipeline.networks import PARENT, Network, networks
@@ -42,8 +43,9 @@ def tasks(folder: RunFolder, recipe: Recipe) -> list[Task]:
 def graph(folder: RunFolder, recipe: Recipe, shown: Sequence[str]) -> list[Task]:
     """The task graph of a run whose shifts have these names."""
     every = networks(recipe)
-    deployed = tuple(f"export {network.id}" for network in every)
-    evaluated = tuple(f"evaluate {name}" for name in shown)
+    exported = tuple(f"export {network.id}" for network in every)
+    noisy = noise.tasks(folder, recipe, exported)
+    evaluated = (*(f"evaluate {name}" for name in shown), *(task.name for task in noisy))
     return [
         Task("describe", partial(describe, folder, recipe), (folder.records("run"),)),
         *(task for network in every for task in _network_tasks(folder, recipe, network)),
@@ -52,10 +54,11 @@ def graph(folder: RunFolder, recipe: Recipe, shown: Sequence[str]) -> list[Task]
                 f"evaluate {name}",
                 partial(evaluate_shift, folder, recipe, index),
                 (folder.records(f"evaluation-{index:02}-{name}"),),
-                deployed,
+                exported,
             )
             for index, name in enumerate(shown)
         ),
+        *noisy,
         Task("judge", partial(judge, folder, recipe), (folder.records("judgement"),), evaluated),
         # Alone at the end of the graph, so that nothing else of ours runs beside a timing.
         Task(
@@ -80,8 +83,7 @@ def distributions(recipe: Recipe) -> list[str]:
     models.allow(recipe.model.name)
     model, spec = steps.network(recipe, learn)
     checks.trainings(recipe, steps.splits(recipe.data))
-    for pruning in recipe.prune:
-        prune_room.check(model, torch.zeros(2, *spec["input_shape"]), pruning)
+    prune_room.check(model, torch.zeros(1, *spec["input_shape"]), recipe.prune)
     if "small" in recipe.controls:
         models.width(recipe.model.name, recipe.model.options)
     if recipe.measure.batch > len(test.labels):
@@ -90,6 +92,7 @@ def distributions(recipe: Recipe) -> list[str]:
             f"got {recipe.measure.batch}"
         )
     shown = [shift.name for shift in shifts(test, recipe.evaluate, seed=recipe.seed)]
+    noise.check(recipe, test)
     wanted = recipe.report.must_hold
     unknown = [] if wanted == "all" else [name for name in wanted if name not in shown]
     if unknown:
@@ -191,7 +194,7 @@ def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progre
     path = folder.onnx(network.id)
     parity = shipping.export_network(source, path, network.provider, recipe.export.tune_seconds)
     parity.pop("bytes")  # of the file alone, which the row has
-    runner = _deployed(folder, network)
+    runner = deployed(folder, network)
     row: Row = {
         "kind": "network",
         "id": network.id,
@@ -200,6 +203,7 @@ def deploy(folder: RunFolder, recipe: Recipe, network: Network, progress: Progre
         "onnx": str(path.relative_to(folder.root)),
         "onnx_bytes": path.stat().st_size,
         "provider": runner.provider,
+        "loaded": runner.loaded,
         "claimed": _claimed(runner),
         "parity": parity,
         "seed": network.seed,
@@ -214,7 +218,7 @@ def evaluate_shift(folder: RunFolder, recipe: Recipe, index: int, progress: Prog
     shift = shifts(test, recipe.evaluate, seed=recipe.seed)[index]
     pairs = {
         network.id: Pair(
-            _deployed(folder, network),
+            deployed(folder, network),
             load_runner(folder.checkpoint(network.id)) if network.has_twin else None,
         )
         for network in networks(recipe)
@@ -245,6 +249,7 @@ def judge(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
         *potentials,
         *evaluate.overall.rows(potentials, trained_on),
         *potential.recommend(rows, settings.delta, recipe.report.must_hold),
+        *(evaluate.noise.potentials(rows, settings.delta) if settings.noise_similarity else []),
         *excess,
         *evaluate.excess_error.slopes(excess),
         *(evaluate.verdict(records.select(rows, "hidden_loss", id=id)) for id in ids),
@@ -258,7 +263,7 @@ def time_all(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
     count = recipe.measure.batch
     rows = measure.latency(
         {
-            network.id: _deployed(folder, network, recipe.measure.threads)
+            network.id: deployed(folder, network, recipe.measure.threads)
             for network in networks(recipe)
         },
         PARENT,
@@ -272,11 +277,6 @@ def time_all(folder: RunFolder, recipe: Recipe, progress: Progress) -> None:
 def write_report(folder: RunFolder, progress: Progress) -> None:
     """Build the page from the records."""
     report.build(folder.root)
-
-
-def _deployed(folder: RunFolder, network: Network, threads: int = 1) -> OnnxRunner:
-    path = folder.onnx(network.id)
-    return OnnxRunner(path, threads=threads, provider=network.provider, name=network.id)
 
 
 def _claimed(runner: OnnxRunner) -> Row | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from sparseprune import data, environment, evaluate, models, prune
+from sparseprune import data, environment, evaluate, models, prune, records
 from sparseprune.data import Dataset, shifts
 from sparseprune.errors import InputError
 from sparseprune.evaluate import Pair
@@ -20,7 +20,7 @@ from sparseprune.pipeline.pruning import Aim, Gradual, held_out, to_target
 from sparseprune.pipeline.retraining import ALONE, Around, keep_early, retrain
 from sparseprune.pipeline.schedule import Progress
 from sparseprune.recipe import Data, Prune, Recipe, parse
-from sparseprune.records import Row, score
+from sparseprune.records import Row
 from sparseprune.runtime import TorchRunner
 
 __all__ = [
@@ -186,15 +186,12 @@ def example(source: Checkpoint) -> torch.Tensor:
 
 
 def quality(source: Checkpoint) -> tuple[str, float]:
-    """``accuracy``, the fraction of the recipe's test pictures a checkpoint gets right.
-
-    Or, if it segments, ``mean_iou`` over them.
-    """
+    """Which of ``records.QUALITIES`` a checkpoint is judged by, and it on the recipe's test set."""
     _, test = pictures(recipe_of(source).data)
     runner = TorchRunner(models.load(source), name="checkpoint")
     clean = shifts.Shift("clean", 0, lambda: shifts.normalised(test.images, test), held=False)
     (row,) = evaluate.run([clean], test.labels, {"checkpoint": Pair(runner)})
-    return "mean_iou" if "mean_iou" in row else "accuracy", float(score(row))
+    return records.quality(row), float(records.score(row))
 
 
 def describe(source: Checkpoint) -> Row:

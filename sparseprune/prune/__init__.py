@@ -1,6 +1,7 @@
 """Pruning: which weights or filters go, how many, and the masks that hold them at zero."""
 
 from sparseprune.prune.accounting import UNITS, Counts, count, ratio, ratios
+from sparseprune.prune.observe import DELTA
 from sparseprune.prune.pruned import Pruned
 from sparseprune.prune.pruner import Pruner, Round
 from sparseprune.prune.registry import METHODS, Method
@@ -17,6 +18,7 @@ from sparseprune.prune.step import (
 from sparseprune.prune.task import Task
 
 __all__ = [
+    "DELTA",
     "METHODS",
     "UNITS",
     "Counts",

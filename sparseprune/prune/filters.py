@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseprune.formats.mask import Masks
-from sparseprune.prune.accounting import Entries, Flags, Parameters
+from sparseprune.prune.accounting import Entries, Flags, Parameters, count, ratio
 from sparseprune.prune.blocks import Block, Side, find, removed
 from sparseprune.prune.dead import spread
 from sparseprune.prune.filter_scores import Score
-from sparseprune.prune.levels import Counts, nearest
+from sparseprune.prune.levels import Counts, nearest, out_of_reach
 from sparseprune.prune.pruned import Pruned
 from sparseprune.prune.task import Task
 from sparseprune.prune.unread import without_dead
@@ -46,6 +46,31 @@ def prune(score: Score, side: Side, parameters: Parameters, task: Task) -> Prune
 
     levels = fractions([block.size for block in blocks])
     return nearest(levels, counts, attempt, entries, task)
+
+
+def check(side: Side, parameters: Parameters, task: Task) -> None:
+    """Raise what ``prune`` would whatever the scores; needs no evidence."""
+    require_reach(find(parameters, task, side, images=False), parameters, task)
+
+
+def require_reach(blocks: Sequence[Block], parameters: Parameters, task: Task) -> None:
+    """Raise if the target is too far even for blocks that keep as few channels as they may.
+
+    Each keeps its first: layers that are masked independently and keep the same channels leave
+    the fewest alive where a sum joins them, so no scores would go further.
+
+    Raises:
+        InputError: it is.
+    """
+    entries = Entries.of(parameters)
+    fewest = [
+        first(block.order(np.zeros(block.size)), rounded(1, block.size, task.round_to))
+        for block in blocks
+    ]
+    left = count(entries.masked(masks(entries, task, blocks, fewest)), task.graph)
+    highest = ratio(left, task.dense, task.unit)
+    if highest < task.target:
+        raise out_of_reach(task, highest)
 
 
 def fractions(sizes: Sequence[int]) -> list[Fraction]:

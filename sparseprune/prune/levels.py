@@ -50,15 +50,18 @@ def nearest(
 
     now = ratio(task.now, task.dense, task.unit)
     if bisect_left(levels, task.target, key=achieved) == len(levels):
-        highest = achieved(levels[-1]) if levels else now
-        multiple = task.round_to
-        fewest = "one filter is" if multiple == 1 else f"the least multiple of {multiple} is"
-        raise InputError(
-            f"target {task.unit} {task.target}: expected at most {highest:.4f}, where {fewest} "
-            "left in every layer that may be pruned; lower the target or let more layers be "
-            "pruned"
-        )
+        raise out_of_reach(task, achieved(levels[-1]) if levels else now)
     further = [kept for kept, reached in tried.items() if reached > now]
     # Of two as near, the one that removes more.
     best = min(further, key=lambda kept: (abs(tried[kept] - task.target), -tried[kept]))
     return attempt(best)
+
+
+def out_of_reach(task: Task, highest: float) -> InputError:
+    """What to say where no level removes more than ``highest``, less than the target."""
+    multiple = task.round_to
+    fewest = "one filter is" if multiple == 1 else f"the least multiple of {multiple} is"
+    return InputError(
+        f"target {task.unit} {task.target}: expected at most {highest:.4f}, where {fewest} "
+        "left in every layer that may be pruned; lower the target or let more layers be pruned"
+    )

@@ -14,8 +14,9 @@ from torch.nn import functional
 from sparseprune.errors import InputError, first_line
 from sparseprune.graph import Layer, NetworkGraph
 
-# Section 2.3: C and delta of the sensitivity set's size.
+# Section 2.3: C of the sensitivity set's size.
 _CONSTANT = 3.0
+#: Probability of failure of its error bounds (delta).
 DELTA = 1e-16
 # A gradient is the mean over so many inputs; more at once only costs memory.
 _BATCH = 32
@@ -49,7 +50,8 @@ class Evidence:
     Attributes:
         network: in evaluation mode; its parameters are those that are pruned.
         inputs: normalised, [n, ...], n >= 1.
-        labels: int64 [n] of the inputs' classes, for methods that follow the loss; or None.
+        labels: int64 of the inputs' classes, for methods that follow the loss: [n], [n, ...] of
+            positions, or [n, classes] of 1, 0 and -1 (ignored) of several classes each; or None.
     """
 
     network: fx.GraphModule
@@ -154,11 +156,16 @@ def in_parallel(run: Callable[[int], None], count: int, device: torch.device) ->
 
 
 def _loss(answers: object, labels: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy; an auxiliary head counts half, as it does in training (section 3.2)."""
+    """Mean cross-entropy; an auxiliary head counts half, as it does in training (section 3.2).
+
+    Of labels [n, classes] it is the binary one: a class is a choice between 0 and its logit.
+    """
     heads = {"out": answers} if not isinstance(answers, Mapping) else answers
     main, auxiliary = heads.get("out"), heads.get("aux")
-    ignored = _ignored(labels)
-    _check_classes(main, labels)
+    ignored = 255 if labels.ndim > 1 else -100  # VOC's border where pixels are labelled
+    if isinstance(main, torch.Tensor) and main.ndim == labels.ndim == 2:
+        main, auxiliary, ignored = _choices(main), _choices(auxiliary), -1
+    _check_classes(main, labels, ignored)
     assert isinstance(main, torch.Tensor)
     loss = functional.cross_entropy(main, labels, ignore_index=ignored)
     if isinstance(auxiliary, torch.Tensor):
@@ -166,7 +173,14 @@ def _loss(answers: object, labels: torch.Tensor) -> torch.Tensor:
     return loss
 
 
-def _check_classes(logits: object, labels: torch.Tensor) -> None:
+def _choices(logits: object) -> object:
+    """Of each class [n, classes]: (no, yes) [n, 2, classes]."""
+    if not isinstance(logits, torch.Tensor):
+        return logits
+    return torch.stack([torch.zeros_like(logits), logits], 1)
+
+
+def _check_classes(logits: object, labels: torch.Tensor, ignored: int) -> None:
     if not isinstance(logits, torch.Tensor) or logits.ndim < 2:
         raise InputError(
             "expected a network that returns logits [N, classes, ...] to follow the gradient of "
@@ -178,18 +192,13 @@ def _check_classes(logits: object, labels: torch.Tensor) -> None:
             f"expected labels {list(wanted)}, one for every logits of {list(logits.shape)}, got "
             f"{list(labels.shape)}; label every pixel, or take a method that needs no labels"
         )
-    counted = labels.where(labels != _ignored(labels), 0)
+    counted = labels.where(labels != ignored, 0)
     wrong = [label for label in counted.aminmax() if not 0 <= label < logits.shape[1]]
     if wrong:
         raise InputError(
             f"expected labels from 0 and below the {logits.shape[1]} classes of the network, got "
             f"{int(wrong[0])}"
         )
-
-
-def _ignored(labels: torch.Tensor) -> int:
-    """The label that does not count: VOC's border where pixels are labelled, else torch's."""
-    return 255 if labels.ndim > 1 else -100
 
 
 def gather(

@@ -10,7 +10,7 @@ import torch
 from sparseprune.prune import sensitivity
 from sparseprune.prune.accounting import Entries, Parameters
 from sparseprune.prune.blocks import Block, Numbers, find
-from sparseprune.prune.filters import first, masks, rounded
+from sparseprune.prune.filters import first, masks, require_reach, rounded
 from sparseprune.prune.levels import Counts, nearest
 from sparseprune.prune.pruned import Pruned
 from sparseprune.prune.sampled import draw, draws, sample_factor
@@ -99,7 +99,7 @@ def prune(choose: Draw, parameters: Parameters, task: Task) -> Pruned:
     Raises:
         InputError: no channels may be pruned, the target cannot be reached; or no evidence.
     """
-    blocks = [block for block in find(parameters, task, "read") if block.read]
+    blocks = _blocks(parameters, task)
     channels = _channels(task, blocks)
 
     entries = Entries.of(parameters)
@@ -122,6 +122,15 @@ def prune(choose: Draw, parameters: Parameters, task: Task) -> Pruned:
         return replace(chosen, scales=_scales(parameters, blocks, factors))
 
     return nearest(EXPONENTS, counts, attempt, entries, task)
+
+
+def check(parameters: Parameters, task: Task) -> None:
+    """Raise what ``prune`` would whatever the sensitivities; needs no evidence."""
+    require_reach(_blocks(parameters, task), parameters, task)
+
+
+def _blocks(parameters: Parameters, task: Task) -> list[Block]:
+    return [block for block in find(parameters, task, "read") if block.read]
 
 
 def _channels(task: Task, blocks: Sequence[Block]) -> list[Channels]:

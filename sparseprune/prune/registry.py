@@ -8,6 +8,7 @@ from typing import Literal
 from sparseprune.prune import filter_scores, filters, pfp, sampled, scores, thinet, weights
 from sparseprune.prune.accounting import Parameters
 from sparseprune.prune.blocks import Side
+from sparseprune.prune.budget import Budget
 from sparseprune.prune.pruned import Pruned
 from sparseprune.prune.task import Task
 
@@ -23,12 +24,14 @@ class Method:
         needs: of held-out data: nothing, inputs, or inputs and their labels.
         prune: a pure function of parameters and task.
         words: what it scores by, for people.
+        check: raises what ``prune`` would whatever the evidence, and computes no scores.
     """
 
     removes: Literal["weights", "filters"]
     needs: Needs
     prune: Callable[[Parameters, Task], Pruned]
     words: str
+    check: Callable[[Parameters, Task], object] = Budget.of
 
 
 def _by(score: scores.Score, needs: Needs, words: str) -> Method:
@@ -36,11 +39,12 @@ def _by(score: scores.Score, needs: Needs, words: str) -> Method:
 
 
 def _filters(score: filter_scores.Score, side: Side, needs: Needs, words: str) -> Method:
-    return Method("filters", needs, partial(filters.prune, score, side), words)
+    pruned, checked = partial(filters.prune, score, side), partial(filters.check, side)
+    return Method("filters", needs, pruned, words, checked)
 
 
 def _pfp(choose: pfp.Draw, words: str) -> Method:
-    return Method("filters", "inputs", partial(pfp.prune, choose), words)
+    return Method("filters", "inputs", partial(pfp.prune, choose), words, pfp.check)
 
 
 #: By their names in the study, or in the field where the study has none.
@@ -52,12 +56,14 @@ METHODS: dict[str, Method] = {
         "inputs",
         partial(sampled.prune, hybrid=False),
         "single weights, drawn by relative contribution",
+        sampled.check,
     ),
     "SiPPHybrid": Method(
         "weights",
         "inputs",
         partial(sampled.prune, hybrid=True),
         "single weights, drawn or kept by relative contribution",
+        sampled.check,
     ),
     "SNIP": _by(scores.snip, "labels", "single weights, by connection sensitivity"),
     "Taylor": _by(scores.taylor, "labels", "single weights, by first-order Taylor expansion"),

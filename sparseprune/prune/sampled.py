@@ -62,12 +62,7 @@ def prune(parameters: Parameters, task: Task, *, hybrid: bool) -> Pruned:
         InputError: as ``weights.prune``; without evidence; or a pattern or an allocation is asked
             for, which drawing weights one by one leaves no room for.
     """
-    if task.pattern != SINGLE or task.allocation != "global":
-        raise InputError(
-            "the method draws single weights, as many of each filter as its error bound says: "
-            "expected the pattern 1x1 and the allocation global, got others; take SiPP for them"
-        )
-    budget = Budget.of(parameters, task)
+    budget = check(parameters, task)
     found = sensitivity.sensitivities(task.evidence_or_raise(), task.layers, sensitivity.maximum)
     units = [
         unit
@@ -82,6 +77,16 @@ def prune(parameters: Parameters, task: Task, *, hybrid: bool) -> Pruned:
         return draw.pruned()
 
     return fullest(attempt, budget, parameters, task)
+
+
+def check(parameters: Parameters, task: Task) -> Budget:
+    """The budget of a task that can be met; raises as ``prune`` does, but needs no evidence."""
+    if task.pattern != SINGLE or task.allocation != "global":
+        raise InputError(
+            "the method draws single weights, as many of each filter as its error bound says: "
+            "expected the pattern 1x1 and the allocation global, got others; take SiPP for them"
+        )
+    return Budget.of(parameters, task)
 
 
 def error(alpha: Numbers, kept: Numbers) -> Numbers:

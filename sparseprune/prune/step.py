@@ -1,6 +1,8 @@
 """One prune step on values: from a network's parameters to the masks of the next ratio."""
 
 import logging
+from collections.abc import Iterable
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -8,8 +10,8 @@ from torch import nn
 from sparseprune.errors import InputError
 from sparseprune.formats.finite import check_finite
 from sparseprune.graph import ExampleInputs, NetworkGraph, tensors, trace
-from sparseprune.prune.accounting import Counts, Parameters, count, masked, ratio
-from sparseprune.prune.observe import Evidence, gather, set_size
+from sparseprune.prune.accounting import Counts, Entries, Parameters, count, masked, ratio
+from sparseprune.prune.observe import DELTA, Evidence, gather, set_size
 from sparseprune.prune.patterns import parse
 from sparseprune.prune.pruned import Pruned
 from sparseprune.prune.registry import METHODS
@@ -70,21 +72,32 @@ def counts(model: nn.Module, example_inputs: ExampleInputs) -> Counts:
     return count(parameters_of(model, graph), graph)
 
 
-def sensitivity_size(model: nn.Module, example_inputs: ExampleInputs, held_out: int) -> int:
-    """How many of ``held_out`` inputs data-informed methods look at (section 2.3)."""
-    return set_size(trace(model, on_device_of(model, example_inputs)), held_out)
+def sensitivity_size(
+    model: nn.Module, example_inputs: ExampleInputs, held_out: int, delta: float = DELTA
+) -> int:
+    """How many of ``held_out`` inputs data-informed methods look at (section 2.3).
+
+    ``delta`` is the probability of failure that the study allows: 1e-16, of VOC 1e-5.
+    """
+    return set_size(trace(model, on_device_of(model, example_inputs)), held_out, delta)
 
 
-def check(model: nn.Module, example_inputs: ExampleInputs, settings: Prune) -> None:
-    """Raise what pruning ``model`` to the last of the ratios would; for before the training.
+def check(model: nn.Module, example_inputs: ExampleInputs, settings: Iterable[Prune]) -> None:
+    """Raise what pruning ``model`` to the last ratio of each of ``settings`` must; before training.
+
+    That is what follows from settings and structure; nothing is scored and no mask is chosen.
 
     Raises:
         InputError: see ``cycle``.
     """
-    first = tensors(example_inputs)[0]
-    # Any inputs do: whether a target can be met hardly depends on what data-informed methods see.
-    stand_in = (first, torch.zeros(len(first), dtype=torch.int64))
-    cycle(model, example_inputs, settings, settings.ratios[-1], held_out=stand_in)
+    graph = trace(model, on_device_of(model, example_inputs))
+    parameters = parameters_of(model, graph)
+    check_finite(parameters)
+    entries = Entries.of(parameters)
+    dense = count(entries, graph)
+    for each in settings:
+        _check_fits(each)
+        METHODS[each.method].check(entries, _task(graph, each, each.ratios[-1], dense, dense))
 
 
 def evidence_of(
@@ -120,7 +133,9 @@ def advance(
     seed: int = 0,
 ) -> Pruned:
     """The part of ``cycle`` behind tracing; raises as it does."""
-    _check_fits(settings, seed)
+    _check_fits(settings)
+    if seed < 0:
+        raise InputError(f"seed: expected a whole number of at least 0, got {seed}")
     check_finite(parameters)
     now = count(parameters, graph)
     unit = settings.unit
@@ -130,20 +145,7 @@ def advance(
             f"target {unit} {target}: expected a ratio above the present {here:.4f} and below 1; "
             "give a higher target or start from a denser network"
         )
-    task = Task(
-        graph,
-        allowed(graph, settings),
-        unit,
-        target,
-        dense,
-        now,
-        coupling=settings.coupling,
-        allocation=settings.allocation,
-        pattern=parse(settings.pattern),
-        round_to=settings.round_to,
-        seed=seed,
-        evidence=evidence,
-    )
+    task = replace(_task(graph, settings, target, dense, now), seed=seed, evidence=evidence)
     pruned = METHODS[settings.method].prune(parameters, task)
     remaining = masked(parameters, pruned.masks)
     left = count(remaining, graph)
@@ -156,10 +158,23 @@ def advance(
     return pruned
 
 
-def _check_fits(settings: Prune, seed: int) -> None:
+def _task(graph: NetworkGraph, settings: Prune, target: float, dense: Counts, now: Counts) -> Task:
+    return Task(
+        graph,
+        allowed(graph, settings),
+        settings.unit,
+        target,
+        dense,
+        now,
+        coupling=settings.coupling,
+        allocation=settings.allocation,
+        pattern=parse(settings.pattern),
+        round_to=settings.round_to,
+    )
+
+
+def _check_fits(settings: Prune) -> None:
     """A setting that the method would pass over in silence is a mistake."""
-    if seed < 0:
-        raise InputError(f"seed: expected a whole number of at least 0, got {seed}")
     filters = METHODS[settings.method].removes == "filters"
     if filters and (settings.pattern != "1x1" or settings.allocation != "global"):
         raise InputError(

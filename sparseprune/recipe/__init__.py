@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
 
 from sparseprune.errors import InputError
+from sparseprune.recipe.evaluation import Evaluate, NoiseSimilarity, Published
 from sparseprune.recipe.mistakes import sentence
 from sparseprune.recipe.pruning import Method, Prune, Ratio, Unit
 from sparseprune.recipe.section import Section
@@ -26,7 +27,9 @@ __all__ = [
     "Measure",
     "Method",
     "Model",
+    "NoiseSimilarity",
     "Prune",
+    "Published",
     "Ratio",
     "Recipe",
     "Report",
@@ -90,38 +93,6 @@ class Export(Section):
     """
 
     tune_seconds: float = Field(0, ge=0, le=3600)
-
-
-class Published(Section):
-    """Folders of published shift sets to evaluate on, beside the generated corruptions.
-
-    ``cifar10_c`` and ``imagenet_c`` are shown at ``evaluate.severity``, with the corruptions of
-    ``evaluate.corruptions``. ``limit`` keeps the first N pictures of each, class by class.
-    """
-
-    cifar10_1: Path | None = None
-    cifar10_1_version: Literal["v4", "v6"] = "v6"
-    cifar10_c: Path | None = None
-    imagenet_c: Path | None = None
-    objectnet: Path | None = None
-    objectnet_border: int = Field(3, ge=0, le=10, description="pixels of frame to cut off")
-    limit: int | None = Field(None, gt=0)
-    checksums: bool = Field(True, description="refuse files that are not the published ones")
-
-
-class Evaluate(Section):
-    """Which shifts, and the margin of the prune potential (0.005 = 0.5 percentage points).
-
-    ``generated`` off leaves the corruptions to published sets of them.
-    """
-
-    delta: float = Field(0.005, ge=0, lt=1)
-    severity: int = Field(3, ge=1, le=5)
-    corruptions: Literal["all"] | list[str] = "all"
-    noise: float = Field(0.2, ge=0, description="half-width of uniform noise, normalised units")
-    frost_textures: Path | None = Field(None, description="folder with the original frost pictures")
-    generated: bool = Field(True, description="corrupt the test pictures ourselves")
-    published: Published = Published()
 
 
 class Measure(Section):

@@ -1,8 +1,9 @@
 """The plain answer at the top of the page, computed from the rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sparseprune.records import select
+from sparseprune.records import Row, select
 from sparseprune.report import words
 from sparseprune.report.facts import Facts, Network, Pace
 from sparseprune.report.hidden_loss import Verdict, verdict, verdicts
@@ -48,19 +49,36 @@ def paragraph(facts: Facts) -> str:
     parts.append(_failing(facts, [a for a in found if not a.network]))
     parts += [_speed(facts, a.network) for a in found]
     parts.append(loss_sentence(verdicts(facts)))
-    parts.append(_ran_dense(facts))
+    parts += _ran_dense(facts)
     return " ".join(p for p in parts if p)
 
 
-def _ran_dense(facts: Facts) -> str:
-    """A warning where zeros were kept for our provider and it was not there to use them."""
-    dense = select(facts.rows, "network", form="sparse", provider="CPUExecutionProvider")
-    if not dense:
-        return ""
-    return (
-        f"But {words.plural(len(dense), 'sparse network')} ran dense, because our provider did not "
-        "load: their times and checks say nothing about sparse kernels (see “sparseprune doctor”)."
-    )
+def ran_dense(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """Networks whose zeros were kept for our provider but not used by it.
+
+    Those for which it did not load, and those for which it did, and found no part of the network
+    that it would run faster.
+    """
+    dense = select(rows, "network", form="sparse", provider="CPUExecutionProvider")
+    return [row for row in dense if not row.get("loaded")], [r for r in dense if r.get("loaded")]
+
+
+def _ran_dense(facts: Facts) -> list[str]:
+    missing, unpaid = ran_dense(facts.rows)
+    parts = []
+    if missing:
+        parts.append(
+            f"But {words.plural(len(missing), 'sparse network')} ran dense, because our provider "
+            "did not load: their times and checks say nothing about sparse kernels (see "
+            "“sparseprune doctor”)."
+        )
+    if unpaid:
+        parts.append(
+            f"But {words.plural(len(unpaid), 'sparse network')} ran dense, because our provider "
+            "estimated that no part would run faster sparse: their times and checks say nothing "
+            "about sparse kernels (see “sparseprune explain”)."
+        )
+    return parts
 
 
 def _holding(facts: Facts, found: list[Advice]) -> str:

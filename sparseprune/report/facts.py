@@ -7,7 +7,7 @@ from functools import cached_property
 from statistics import fmean
 from typing import Any, Literal
 
-from sparseprune.records import Row, score, select
+from sparseprune.records import QUALITIES, Row, quality, score, select
 from sparseprune.report import words
 
 CLEAN, NOISE = "clean", "noise"
@@ -160,21 +160,22 @@ class Facts:
         return self._evaluations.get((network.id, distribution)) if network else None
 
     def accuracy(self, network: Network | None, distribution: str) -> float | None:
-        """Top-1 accuracy, 0 to 1; of a network that segments its mean IoU."""
+        """Top-1 accuracy, 0 to 1, or what the network is judged by in its place."""
         row = self.evaluation(network, distribution) or {}
-        if "mean_iou" in row:
-            return words.number(row["mean_iou"])
+        if quality(row) != "accuracy":
+            return words.number(row[quality(row)])
         return fraction(row.get("correct"), row.get("total"))
 
     @cached_property
-    def quality(self) -> str:
-        """What ``accuracy`` is called: networks that segment have another."""
-        return "mean IoU" if self.segments else "accuracy"
+    def judged_by(self) -> str:
+        """Which of ``records.QUALITIES`` the networks are judged by."""
+        found = (quality(row) for row in self._evaluations.values())
+        return next((name for name in found if name != "accuracy"), "accuracy")
 
     @cached_property
-    def segments(self) -> bool:
-        """Whether the networks give each pixel a class, so that counts are of pixels."""
-        return any("mean_iou" in row for row in self._evaluations.values())
+    def quality(self) -> str:
+        """What ``accuracy`` is called."""
+        return QUALITIES[self.judged_by]
 
     def mean(self, network: Network | None, distributions: list[str]) -> float | None:
         """Mean accuracy over distributions, None if one is missing."""

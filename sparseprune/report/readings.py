@@ -39,6 +39,13 @@ _TEXTS = {
         line is a separate network, the same architecture trained from another seed: a pruned
         network on the far side of it has become a different network.
     """,
+    "noise": """
+        Noise uniform between minus and plus the half-width is added to the normalised pictures,
+        the same for all networks. Each line is a network of the ratio at its end, compared with the
+        parent on the same noisy pictures; the dashed one is the separate network. Bars are the
+        standard deviation over draws of the noise. The potential is taken draw by draw and
+        averaged; its bars are the median distance from that mean.
+    """,
     "recommendation": """
         The largest tested ratio at which accuracy stays within {margin} of the parent’s on every
         one of the {listed} listed distributions (recipe key report.must_hold). The last column

@@ -5,9 +5,10 @@ from fractions import Fraction
 
 from sparseprune.report import answer, leads, recommendation, words
 from sparseprune.report.facts import CLEAN, Facts
-from sparseprune.report.figures import accuracy, frontier, potential, similarity, speed
+from sparseprune.report.figures import accuracy, frontier, noise, potential, similarity, speed
 from sparseprune.report.figures.svg import Picture
 from sparseprune.report.hidden_loss import verdicts
+from sparseprune.report.noise import lead as noise_lead
 from sparseprune.report.readings import reading
 from sparseprune.report.tables import Fold, Table, excess_error
 from sparseprune.report.tables import accuracy as accuracy_table
@@ -44,7 +45,7 @@ class Section:
 
 
 def sections(facts: Facts) -> list[Section]:
-    """All eight, in the order of the page."""
+    """All, in the order of the page; that on noise only if the run asked for it."""
     return [
         _accuracy(facts),
         _potential(facts),
@@ -52,6 +53,7 @@ def sections(facts: Facts) -> list[Section]:
         _frontier(facts),
         _hidden_loss(facts),
         _similarity(facts),
+        *_noise(facts),
         _recommendation(facts),
         _networks(facts),
     ]
@@ -78,7 +80,7 @@ def _accuracy(facts: Facts) -> Section:
         id,
         title,
         leads.accuracy(facts),
-        reading(id, margin=answer.margin(facts)) + _segments(facts),
+        reading(id, margin=answer.margin(facts)) + _meaning(facts),
         pictures,
         tables=tables,
         # Name, parent and four ratios fit half the page.
@@ -87,15 +89,22 @@ def _accuracy(facts: Facts) -> Section:
     )
 
 
-def _segments(facts: Facts) -> str:
-    """What the words of the page mean where pixels are classified; nothing elsewhere."""
-    if not facts.segments:
-        return ""
-    return (
-        " These networks segment: accuracy on this page is the mean over classes of intersection "
-        "over union, of all pixels of the set together. Predictions and labels are counted in "
-        "pixels; the interval of a hidden loss takes pictures, not pixels, as independent."
-    )
+# What the words of the page mean where networks are not judged by the share of pictures they get
+# right.
+_MEANINGS = {
+    "accuracy": "",
+    "mean_iou": " These networks segment: accuracy on this page is the mean over classes of "
+    "intersection over union, of all pixels of the set together. Predictions and labels are "
+    "counted in pixels; the interval of a hidden loss takes pictures, not pixels, as independent.",
+    "mean_average_precision": " These networks name all classes a picture shows: accuracy on this "
+    "page is the mean over classes of average precision, the area under the curve of precision "
+    "and recall, as Pascal VOC counts it since 2010. Predictions and labels are counted by picture "
+    "and class; the interval of a hidden loss takes pictures as independent.",
+}
+
+
+def _meaning(facts: Facts) -> str:
+    return _MEANINGS[facts.judged_by]
 
 
 def _potential(facts: Facts) -> Section:
@@ -180,6 +189,12 @@ def _similarity(facts: Facts) -> Section:
     )
 
 
+def _noise(facts: Facts) -> list[Section]:
+    id, pictures = "noise", noise.pictures(facts)
+    lead = noise_lead(facts)
+    return [Section(id, "Answers under noise", lead, reading(id), pictures)] if pictures else []
+
+
 def _recommendation(facts: Facts) -> Section:
     id, title = "recommendation", "Recommended ratio"
     table = recommendation_table.table(facts)
@@ -200,7 +215,7 @@ def _grain(facts: Facts) -> str:
     """How coarse the margin is, in pictures: what the reader should know before trusting it."""
     row = facts.evaluation(facts.parent, CLEAN) or {}
     total = words.number(row.get("total"))
-    if not total or facts.segments:
+    if not total or facts.judged_by != "accuracy":
         return ""
     pictures = words.plural(int(Fraction(repr(facts.delta)) * int(total)), "picture")
     return (

@@ -38,7 +38,7 @@ def render(rows: Sequence[Row], name: str, runs: Sequence[str]) -> str:
         style=style(),
         name=name,
         reading=_READING,
-        tables=[table for table in (_overall(shown), *_by_distribution(shown)) if table.rows],
+        tables=[t for t in (_overall(shown), *_by_distribution(shown), _slopes(shown)) if t.rows],
         folds=[Fold("Accuracy of every network", list(_accuracies(shown)))],
         runs=runs,
     )
@@ -80,6 +80,25 @@ def _by_distribution(rows: Sequence[Row]) -> Iterable[Table]:
         mine = select(found, "seed_potential", model=model)
         caption = f"Prune potential of {model}"
         yield _grid(f"potential-{model}", caption, mine, "method", words.method)
+
+
+def _slopes(rows: Sequence[Row]) -> Table:
+    """The study's line through the origin, at a ratio of 100 %."""
+    body = [
+        cells(
+            f"{row['model']}, {words.method(row['method'])}",
+            words.points(row["value"]),
+            words.count(row["networks"]),
+        )
+        for row in select(rows, "excess_slope")
+    ]
+    columns = [
+        Column("Network", number=False),
+        Column("Difference at 100 %", unit="pp"),
+        Column("Networks"),
+    ]
+    caption = "Rise of the difference in excess error with the prune ratio, over all seeds"
+    return Table("excess-slope", caption, columns, body)
 
 
 def _accuracies(rows: Sequence[Row]) -> Iterable[Table]:

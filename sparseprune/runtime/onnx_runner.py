@@ -21,6 +21,7 @@ class OnnxRunner:
     Attributes:
         session: the ordinary ``onnxruntime.InferenceSession`` behind it.
         requested: the provider that was asked for.
+        loaded: whether SparsePruneExecutionProvider is in the session, to run what pays.
         provider: SparsePruneExecutionProvider if it runs at least one node (if it is in the
             session, where that is unknown), else CPUExecutionProvider.
         claimed: nodes our provider runs, and nodes in the model; None where ONNX Runtime is too
@@ -53,6 +54,7 @@ class OnnxRunner:
         self.session = onnxruntime.session(
             source, threads=threads, provider=provider, tune_seconds=tune_seconds
         )
+        self.loaded = onnxruntime.PROVIDER in self.session.get_providers()
         self.claimed = onnxruntime.assignment(self.session)
         self.provider = self._main_provider()
         self._input, sizes = self._signature()
@@ -91,8 +93,7 @@ class OnnxRunner:
         return logits  # type: ignore[no-any-return]
 
     def _main_provider(self) -> str:
-        present = onnxruntime.PROVIDER in self.session.get_providers()
-        ours = present if self.claimed is None else self.claimed[0] > 0
+        ours = self.loaded if self.claimed is None else self.claimed[0] > 0
         return onnxruntime.PROVIDER if ours else "CPUExecutionProvider"
 
     def _signature(self) -> tuple[str, list[int | None]]:

@@ -58,7 +58,7 @@ def _settings(
         return {**_sections(recipe, "model", "train", "retrain"), "network": own}
     if kind == "export" and network is not None:
         return {**_sections(recipe, "slim", "export"), "id": network.id, "role": network.role}
-    if kind == "evaluate":
+    if kind in ("evaluate", "noise"):
         return {**_sections(recipe, "evaluate"), "seed": recipe.seed, "shift": subject}
     if kind == "measure":
         return _sections(recipe, "measure")

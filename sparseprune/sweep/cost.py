@@ -49,6 +49,10 @@ def cost(task: str, recipe: Recipe, network: Network | None, scale: Scale) -> Co
     if kind == "evaluate":
         shown = sum(1 + it.has_twin for it in networks(recipe))
         return Cost(shown * scale.test, shown * scale.test * scale.macs)
+    noise = recipe.evaluate.noise_similarity
+    if kind == "noise" and noise:
+        images = len(networks(recipe)) * min(noise.pictures, scale.test) * noise.draws
+        return Cost(images, images * scale.macs)
     return Cost()
 
 

@@ -1,8 +1,9 @@
-"""What a sweep found over its seeds, as rows; the formulas of the study (paper 1.5, 1.6).
+"""What a sweep found over its seeds, as rows; the formulas of the study (paper 1.5 to 1.7).
 
 Every value is of one seed first: potentials are found with that seed's own parent, and the least
 over distributions is taken before anything is averaged. Then the mean, and the standard deviation
-of the population (``ddof`` 0), are over seeds.
+of the population (``ddof`` 0), are over seeds. Slopes of the excess error alone are of all seeds'
+networks together.
 """
 
 from collections import defaultdict
@@ -12,6 +13,7 @@ from statistics import fmean, pstdev
 from typing import Any
 
 from sparseprune import records
+from sparseprune.evaluate.excess_error import slopes
 from sparseprune.records import Row, select
 from sparseprune.sweep.runs import Run
 
@@ -19,24 +21,29 @@ Value = tuple[dict[str, Any], float]  # what it is of, and the value
 
 
 def rows(root: Path, runs: Iterable[Run]) -> list[Row]:
-    """``seed_potential``, ``seed_overall`` and ``seed_accuracy`` rows of all runs.
+    """``seed_potential``, ``seed_overall``, ``seed_accuracy``, ``excess_slope`` rows of all runs.
 
     Raises:
         InputError: a run folder is missing or damaged.
     """
     found: dict[tuple[str, str], dict[tuple[tuple[str, Any], ...], dict[int, float]]]
     found = defaultdict(lambda: defaultdict(dict))
+    excess: dict[str, list[Row]] = defaultdict(list)
     for run in runs:
         known = records.read_run(root / "runs" / run.name)
+        excess[run.model] += select(known, "excess_error")
         for kind, values in _KINDS.items():
             for what, value in values(known):
                 key = tuple({"model": run.model, **what}.items())
                 found[kind, run.model][key][run.recipe.seed] = value
-    return [
+    averaged = [
         {"kind": kind, **dict(key), **_over_seeds(values)}
         for (kind, _), groups in sorted(found.items(), key=lambda item: _ORDER[item[0][0]])
         for key, values in groups.items()
     ]
+    # One line through the networks of all seeds, not the mean of a line for each (paper 1.7).
+    sloped = [{**row, "model": model} for model in excess for row in slopes(excess[model])]
+    return averaged + sloped
 
 
 def write(root: Path, runs: Iterable[Run]) -> list[Row]:

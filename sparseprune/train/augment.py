@@ -53,8 +53,8 @@ def augment(
 
 
 def augment_labels(labels: torch.Tensor, draws: Draws, padding: int, fill: int) -> torch.Tensor:
-    """Labels of pixels [n, H, W] moved with their pictures; labels of pictures [n] as they are."""
-    if labels.dim() == 1:
+    """Labels of pixels [n, H, W] moved with their pictures; labels of pictures as they are."""
+    if labels.dim() < 3:
         return labels
     return augment(labels[:, None], draws, padding, [fill])[:, 0]
 

@@ -48,7 +48,8 @@ def fit(
         model: any classifier, or a segmenter (logits [N, K, H, W], or ``out`` and ``aux``); moved
             to channels-last while it trains and left in evaluation mode.
         images: float32 [N, C, H, W], normalised; or ``Pictures``.
-        labels: int64 [N], or [N, H, W] with 255 where a pixel does not count; or ``Targets``.
+        labels: int64 [N]; [N, K] of 1, 0 and -1 (not counted) where a picture may show several
+            classes; or [N, H, W] with 255 where a pixel does not count; or ``Targets``.
         settings: epochs, batch size, SGD and schedule.
         seed: of shuffling, crops, flips and dropout; the caller's random state is left alone.
         masks: entries to hold at zero, from ``prune`` or ``formats.mask``.

@@ -37,7 +37,9 @@ class Pictures:
 
 
 class Targets:
-    """What to answer, in memory: int64 [N], or [N, H, W] with 255 where a pixel does not count.
+    """What to answer, in memory: int64 [N]; [N, K] of several classes; or [N, H, W] of pixels.
+
+    See ``losses.loss`` for which do not count.
 
     Attributes:
         shape: of all of them.
@@ -66,7 +68,8 @@ def gather(
 ) -> tuple[Pictures, Targets]:
     """``images`` and ``labels``, if they belong together.
 
-    Labels are int64, one a picture [N], or one a pixel [N, H, W] to segment by.
+    Labels are int64, one a picture [N], one a class [N, K] where a picture may show several, or
+    one a pixel [N, H, W] to segment by.
 
     Raises:
         InputError: another type or shape.
@@ -80,7 +83,7 @@ def gather(
             f"expected float pictures of shape [N, C, H, W], got {kind}{list(found.shape)}; "
             "normalise them first"
         )
-    right = len(targets.shape) == 1 or targets.shape[1:] == found.shape[2:]
+    right = len(targets.shape) in (1, 2) or targets.shape[1:] == found.shape[2:]
     whole = type(targets) is not Targets or targets.labels.dtype == torch.int64
     if not (right and whole) or len(targets) != len(found):
         kind = _kind(targets.labels) if type(targets) is Targets else "int64"

@@ -1,4 +1,5 @@
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,23 +131,34 @@ def test_another_recipe_is_kept_out(run, small):
 
 
 def test_a_failed_check_is_said_and_ends_with_3(run, small, tmp_path):
-    """The summary of a run whose verdict failed, made by editing the records of a good one."""
-    folder, _ = run
-    copy = tmp_path / "copy"
-    for file in folder.rglob("*"):
-        if file.is_file() and file.name != ".lock":
-            target = copy / file.relative_to(folder)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(file.read_bytes())
-    path = copy / "records" / "judgement.jsonl"
-    rows = records.read(path)
-    for row in rows:
-        if row["kind"] == "verdict" and row["id"] == "WT-90":
-            row.update(passed=False, sentence="FURTHER LOSS: planted")
-    records.write(path, rows)
+    failed = {"passed": False, "sentence": "FURTHER LOSS: planted"}
+    copy = copied(run, tmp_path)
+    change(copy / "records" / "judgement.jsonl", failed, kind="verdict", id="WT-90")
     done = small("run", "small.yaml", "--out", copy, "--json", code=3)
     assert "WT-90: FURTHER LOSS: planted" in done.stderr
     assert json.loads(done.stdout)["run"] == str(copy)
+
+
+def test_networks_that_ran_dense_are_named_with_the_reason(run, small, tmp_path):
+    copy = copied(run, tmp_path)
+    for name, loaded in (("WT-50", True), ("WT-90", False)):
+        dense = {"provider": "CPUExecutionProvider", "loaded": loaded}
+        change(copy / "records" / f"network-{name}.jsonl", dense, kind="network")
+    said = " ".join(small("run", "small.yaml", "--out", copy).stdout.split())
+    assert "NOTHING RAN SPARSE for WT-50: our provider estimated that no part would" in said
+    assert "NOTHING RAN SPARSE for WT-90: our provider did not load; see: sparse" in said
+
+
+def copied(run, tmp_path):
+    """A copy of the run's folder, to edit."""
+    return shutil.copytree(run[0], tmp_path / "copy", ignore=shutil.ignore_patterns(".lock"))
+
+
+def change(path, fields, **which):
+    rows = records.read(path)
+    for row in records.select(rows, **which):
+        row.update(fields)
+    records.write(path, rows)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 130), (signal.SIGKILL, -9)])

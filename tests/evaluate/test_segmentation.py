@@ -78,8 +78,10 @@ def test_average_precision_is_the_area_under_the_curve():
     assert mean_average_precision(np.where(labels == 1, 1.0, 0.0), labels) == 1.0
 
 
-def test_average_precision_needs_every_class():
-    with pytest.raises(InputError, match="got none of class 1"):
-        mean_average_precision(np.zeros((2, 2)), np.array([[1, 0], [0, -1]]))
+def test_average_precision_leaves_out_classes_nobody_shows():
+    labels = np.array([[1, 0], [0, -1]])
+    assert mean_average_precision(np.array([[0.0, 3.0], [1.0, 1.0]]), labels) == 0.5
+    with pytest.raises(InputError, match="pictures that show a class, got none"):
+        mean_average_precision(np.zeros((2, 2)), np.array([[-1, 0], [0, -1]]))
     with pytest.raises(InputError, match=r"one shape \[N, classes\], got \[2, 2\] and \[2\]"):
         mean_average_precision(np.zeros((2, 2)), np.zeros(2, np.int64))

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ import torch
 from sparseprune import data, models, prune, train
 from sparseprune.data import corruptions
 from sparseprune.errors import InputError
-from sparseprune.pipeline import steps
+from sparseprune.pipeline import stages, steps
 from sparseprune.recipe import Prune, Retrain, Robust, check, parse
 
 QUICK = {"epochs": 1, "batch_size": 64, "lr": 0.05}
@@ -47,6 +49,12 @@ def test_without_held_out_pictures_they_say_what_to_set(trained):
         steps.prune_network(trained, recipe(), settings("SiPP"), 0.5)
 
 
+def test_and_a_run_says_so_before_it_trains():
+    with pytest.raises(InputError, match=r"SiPP looks at pictures .* expected data.validation"):
+        stages.distributions(recipe())
+    assert "clean" in stages.distributions(recipe(validation=0.2))
+
+
 def test_the_sensitivity_set_is_a_random_part_of_the_held_out_pictures(trained):
     model, example = models.load(trained), steps.example(trained)
     splits = steps.splits(recipe(validation=0.2).data)
@@ -59,6 +67,15 @@ def test_the_sensitivity_set_is_a_random_part_of_the_held_out_pictures(trained):
     assert len(first) == len(labels) == 30  # half of 60: the set would be larger
     assert not np.array_equal(first, second)
     assert chosen("WT", 1) is None
+
+
+def test_the_sensitivity_set_of_voc_is_smaller(trained):
+    """Its bounds may fail with probability 1e-5 instead of 1e-16 (section 2.3)."""
+    model, example = models.load(trained), steps.example(trained)
+    splits = steps.splits(recipe(validation=0.99, train=800).data)
+    splits = splits._replace(held_out=replace(splits.held_out, name="voc"))
+    found, _ = steps.held_out(model, example, splits, settings("SiPP"), Retrain(), 1)
+    assert len(found) == prune.sensitivity_size(model, example, 10**6, delta=1e-5) < 120
 
 
 def test_robust_retraining_corrupts_the_sensitivity_set_and_does_not_crop_it(trained):

@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from sparseprune.errors import InputError
 from sparseprune.prune import count, cycle
 from sparseprune.prune.observe import gather
 from sparseprune.prune.scores import lamp, random, snip, taylor
@@ -58,6 +59,25 @@ def test_gradients_of_one_batch(setting, residual):
         # One evaluation order or another in float32.
         torch.testing.assert_close(first[name], product.abs(), rtol=1e-4, atol=1e-7)
         torch.testing.assert_close(second[name], product.square(), rtol=2e-4, atol=1e-9)
+
+
+def test_of_several_classes_the_gradient_is_of_the_binary_cross_entropy(residual):
+    model, (inputs, _) = residual(), residual.held_out
+    graph, parameters = residual.trace(model), dict(model.named_parameters())
+    now = count(parameters, graph)
+    shown = torch.randint(0, 2, model(inputs).shape)
+    shown[0] = -1  # not counted
+    evidence = gather(graph, model.state_dict(), inputs, shown)
+    layers = frozenset({"stem", "conv1", "conv2"})
+    found = snip(parameters, Task(graph, layers, "params", 0.5, now, now, evidence=evidence))
+    loss = functional.binary_cross_entropy_with_logits(model(inputs[1:]), shown[1:].float())
+    (gradient,) = torch.autograd.grad(loss, [model.conv1.weight])
+    product = (gradient * model.conv1.weight).detach().double()
+    torch.testing.assert_close(found["conv1"], product.abs(), rtol=1e-4, atol=1e-7)
+    evidence = gather(graph, model.state_dict(), inputs, shown + 1)
+    task = Task(graph, layers, "params", 0.5, now, now, evidence=evidence)
+    with pytest.raises(InputError, match="expected labels from 0 and below the 2 classes"):
+        snip(parameters, task)
 
 
 def test_taylor_squares_each_batch_and_snip_only_the_mean(setting, residual, monkeypatch):

@@ -231,6 +231,8 @@ def test_size_of_the_sensitivity_set():
     assert sensitivity_size(model, example, held_out=5000) == 183
     assert abs(wanted - 183) < 1
     assert sensitivity_size(model, example, held_out=100) == 50
+    fewer = 3 * math.log(8 * max(activations) * sum(activations) / 1e-5)
+    assert sensitivity_size(model, example, held_out=5000, delta=1e-5) == math.ceil(fewer) == 107
 
 
 def test_inputs_seen_by_several_threads_are_all_seen_once(filled):

@@ -1,4 +1,5 @@
 import copy
+import re
 
 import pytest
 import torch
@@ -6,7 +7,7 @@ from torch import nn
 
 from sparseprune.errors import InputError
 from sparseprune.formats import mask
-from sparseprune.prune import METHODS, UNITS, Method, Pruned, counts, cycle, ratios
+from sparseprune.prune import METHODS, UNITS, Method, Pruned, check, counts, cycle, ratios
 from sparseprune.recipe import Prune
 
 CASES = [
@@ -133,3 +134,65 @@ def test_layer_without_weights_is_warned_of(residual, caplog):
     caplog.clear()
     cycle(residual(), residual.inputs, settings(), 0.2)
     assert caplog.messages == []
+
+
+REFUSED = [
+    *((name, {}, 0.999) for name in METHODS),
+    *((name, {"unit": "channels"}, 0.5) for name in METHODS if METHODS[name].removes == "weights"),
+    ("SiPPRand", {"pattern": "4x1"}, 0.5),
+    ("SiPPHybrid", {"allocation": "uniform"}, 0.5),
+    ("FT", {"round_to": 64}, 0.5),
+    ("PFP", {"round_to": 64}, 0.5),
+    ("ThiNet", {"prune_output_layer": True}, 0.5),
+    ("WT", {"ignored_layers": ["nowhere"]}, 0.5),
+    ("WT", {"pattern": "4*1"}, 0.5),
+    ("WT", {"round_to": 8}, 0.5),
+    ("FT", {"pattern": "4x1"}, 0.5),
+    ("FT", {"ignored_layers": ["re:.*"]}, 0.5),
+]
+
+
+@pytest.mark.parametrize(("method", "options", "target"), REFUSED)
+def test_check_says_what_pruning_would(residual, method, options, target):
+    asked = Prune(method=method, ratios=[0.01, target], **options)
+    with pytest.raises(InputError) as late:
+        cycle(residual(), residual.inputs, asked, target, held_out=residual.held_out)
+    with pytest.raises(InputError) as early:
+        check(residual(), residual.inputs, [settings(), asked])
+    assert str(early.value) == str(late.value)
+
+
+@pytest.mark.parametrize("method", [n for n in METHODS if METHODS[n].removes == "filters"])
+def test_check_knows_a_bound_on_what_independent_masks_can_reach(residual, method):
+    """Which ratio they do reach depends on which channels a sum joins, and so on the scores."""
+    asked = Prune(method=method, ratios=[0.999], coupling="independent")
+    with pytest.raises(InputError, match="expected at most") as late:
+        cycle(residual(), residual.inputs, asked, 0.999, held_out=residual.held_out)
+    with pytest.raises(InputError, match="expected at most") as early:
+        check(residual(), residual.inputs, [asked])
+    assert highest(late) <= highest(early) < 0.999
+
+
+def highest(refused) -> float:
+    return float(re.search(r"at most ([\d.]+),", str(refused.value))[1])
+
+
+@pytest.mark.parametrize(("method", "unit"), CASES)
+def test_check_passes_what_pruning_can_do_and_keeps_quiet(residual, method, unit, caplog):
+    model = residual()
+    before = copy.deepcopy(model.state_dict())
+    check(model, residual.inputs, [settings(method, unit=unit)])
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert caplog.messages == []
+
+
+def test_check_finds_no_fault_with_the_highest_ratio_reached(residual):
+    """Of FT: one filter is left in every layer."""
+    dense = counts(residual(), residual.inputs)
+    with pytest.raises(InputError, match="expected at most") as refused:
+        check(residual(), residual.inputs, [Prune(method="FT", ratios=[0.999])])
+    model, target = residual(), highest(refused) - 1e-4
+    check(model, residual.inputs, [Prune(method="FT", ratios=[target])])
+    cycle(model, residual.inputs, Prune(method="FT", ratios=[target]), target).apply(model)
+    reached = ratios(counts(model, residual.inputs), dense)["params"]
+    assert reached == pytest.approx(target, abs=2e-4)

@@ -215,11 +215,15 @@ def test_hostile_names_are_shown_not_obeyed(rows, name):
     assert "http" not in html.replace("http-equiv", "")
 
 
-def test_a_run_without_our_provider_says_so_at_the_top(make_run):
+@pytest.mark.parametrize(
+    ("loaded", "reason"), [(False, "did not load"), (True, "estimated that no part would run")]
+)
+def test_a_run_that_our_provider_took_no_part_in_says_why_at_the_top(make_run, loaded, reason):
     rows = make_run()
     for row in rows:
         if row["kind"] == "network" and row["form"] == "sparse":
-            row["provider"] = "CPUExecutionProvider"
+            row |= {"provider": "CPUExecutionProvider", "loaded": loaded}
     text = Page(report.render(rows)).words()
-    assert "sparse networks ran dense, because our provider did not load" in text
+    assert text.count("sparse networks ran dense, because our provider") == 1
+    assert f"ran dense, because our provider {reason}" in text
     assert "ran dense" not in Page(report.render(make_run())).words()

@@ -96,7 +96,14 @@ def test_provider_is_the_cpu_where_ours_claims_nothing(write_model):
     """A model with a node of every kind but ours: one MatMul with an input that is not constant."""
     path, _ = write_model()
     model = onnx.load(path)
-    assert OnnxRunner(model.SerializeToString(), provider="cpu").provider == "CPUExecutionProvider"
+    runner = OnnxRunner(model.SerializeToString(), provider="cpu")
+    assert (runner.provider, runner.loaded) == ("CPUExecutionProvider", False)
+
+
+def test_a_dense_model_is_left_to_the_cpu_provider_though_ours_is_loaded(write_model):
+    path, _ = write_model()
+    runner = OnnxRunner(path, provider="auto")
+    assert (runner.provider, runner.loaded) == ("CPUExecutionProvider", True)
 
 
 def test_a_model_that_fails_when_it_runs_is_one_sentence(tmp_path):

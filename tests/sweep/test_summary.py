@@ -20,6 +20,7 @@ def rows_of(seed):
         yield {"kind": "potential", **common, "distribution": name, "potential": value}
         shown = {"runner": "accelerated", "distribution": name, "correct": 10 * seed, "total": 40}
         yield {"kind": "evaluation", "id": "WT-50", **shown}
+    yield {"kind": "excess_error", "id": "WT-50", **common, "ratio": 0.4 + seed, "value": 0.1}
     for name, members in (("train", [values["clean"]]), ("test", shifted)):
         mean, least = sum(members) / len(members), min(members)
         yield {"kind": "overall_potential", **common, "set": name, "mean": mean, "least": least}
@@ -54,11 +55,19 @@ def test_accuracies_of_networks_alike(sweep):
     assert found["target_ratio"] == 0.5
 
 
+def test_one_excess_slope_is_drawn_through_the_networks_of_all_seeds(sweep):
+    (found,) = select(sweep[1], "excess_slope")
+    assert (found["model"], found["method"], found["networks"]) == ("resnet8", "WT", 2)
+    # The mean of a slope for each seed would be (0.1 / 0.4 + 0.1 / 1.4) / 2 = 0.16.
+    assert found["value"] == pytest.approx((0.4 * 0.1 + 1.4 * 0.1) / (0.4**2 + 1.4**2))
+
+
 def test_rows_are_on_disk_and_the_page_shows_them(sweep):
     root, rows = sweep
     assert records.read(root / "records" / "summary.jsonl") == rows
     page = report.sweep.build(root).read_text()
     assert "80.0 ± 10.0" in page
+    assert "Rise of the difference in excess error" in page
     assert '<td class="number strong">30.0 ± 10.0</td>' in page  # the lower of train and test
     assert 'href="runs/resnet8-seed1/report.html"' in page
     assert report.sweep.build(root).read_text() == page

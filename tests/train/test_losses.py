@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from sparseprune import train
 from sparseprune.errors import InputError
@@ -49,6 +50,35 @@ def test_segments_ignore_255_and_the_auxiliary_head_counts_half():
 def test_a_batch_of_nothing_but_255_has_loss_0():
     labels = torch.full((1, 2, 2), 255)
     assert float(loss(torch.randn(1, 3, 2, 2), labels, counted(labels))) == 0
+
+
+@pytest.mark.parametrize("distill", [None, Distill(weight=0.3, temperature=2.0)])
+def test_of_several_classes_the_loss_is_the_mean_binary_cross_entropy(distill):
+    ours, theirs = torch.randn(5, 4), torch.randn(5, 4)
+    labels = torch.randint(0, 2, (5, 4))
+    labels[1] = labels[2, 0] = -1
+    seen = labels != -1
+    assert counted(labels) == 15
+    expected = functional.binary_cross_entropy_with_logits(ours[seen], labels[seen].float())
+    if distill:
+        p, q = torch.sigmoid(theirs[seen] / 2), torch.sigmoid(ours[seen] / 2)
+        apart = p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()
+        expected = 0.7 * expected + 0.3 * 4 * apart.mean()
+    parents = theirs if distill else None
+    found = loss(ours, labels, counted(labels), parents, distill)
+    assert float(found) == pytest.approx(float(expected), rel=1e-5)
+    # Shares of two workers add up to the loss of one.
+    halves = [loss(ours[part], labels[part], 15) for part in (slice(2), slice(2, None))]
+    assert float(sum(halves)) == pytest.approx(float(loss(ours, labels, 15)), rel=1e-5)
+
+
+def test_several_classes_are_learnt():
+    torch.manual_seed(0)
+    images = torch.randn(40, 1, 4, 4)
+    labels = (images.flatten(1)[:, :3] > 0).long()
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+    losses = train.fit(model, images, labels, Train(epochs=30, batch_size=8, lr=0.5), seed=0)
+    assert losses[-1] < losses[0] / 4
 
 
 def test_a_segmenter_learns():
