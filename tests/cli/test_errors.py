@@ -1,5 +1,6 @@
 """Bad input: one sentence, no traceback, the right exit code, nothing written."""
 
+import errno
 import io
 import json
 import subprocess
@@ -155,6 +156,16 @@ def test_a_bug_of_ours_is_not_hidden(monkeypatch):
 
     monkeypatch.setattr(environment, "diagnose", lambda: 1 / 0)
     assert isinstance(call("doctor").exception, ZeroDivisionError)
+
+
+def test_a_full_disk_says_what_to_do(monkeypatch):
+    from sparseprune import environment
+
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device", "x")
+
+    monkeypatch.setattr(environment, "diagnose", full)
+    assert "x: No space left on device; make room and run the same command" in fails("doctor")
 
 
 @pytest.mark.parametrize(
