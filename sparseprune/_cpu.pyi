@@ -33,15 +33,47 @@ def probe(isa: str = "") -> float:
     Raises ValueError as `resolve_isa`.
     """
 
-def largest_product(a: _Floats, b: _Floats, result: _Floats, isa: str = "") -> None:
-    """Raise `result` [R, C] in place to the largest `a[p, r] * b[p, c]` over p.
+def largest_product(
+    factors: _Floats, inputs: _Floats, weights: _Floats, result: _Floats, isa: str = ""
+) -> None:
+    """Raise `result` [R, C] in place to the largest `f * inputs[p, c]` over p.
 
-    Nothing may be negative or NaN. The interpreter's lock is released meanwhile.
+    `f` is `factors[p, r]` where `weights[r, c]` is positive, else `factors[p, R + r]`. The
+    interpreter's lock is released meanwhile.
 
     Args:
-        a: [P, R].
-        b: [P, C].
+        factors: [P, 2 R], neither negative nor NaN.
+        inputs: [P, C], neither negative nor NaN.
+        weights: [R, C]; only whether they are positive matters.
         result: [R, C], changed.
+        isa: see `resolve_isa`.
+
+    Raises:
+        TypeError: an array is not C-contiguous float32.
+        ValueError: the shapes do not belong together.
+    """
+
+def largest_mean(
+    totals: _Floats,
+    inputs: _Floats,
+    weights: _Floats,
+    result: _Floats,
+    count: int,
+    nothing: float,
+    isa: str = "",
+) -> None:
+    """Raise `result` [R, C] in place to the mean of `inputs[p, c] / t` over each input's p.
+
+    `t` is `totals[p, r]` where `weights[r, c]` is positive, else `totals[p, R + r]`; where it is
+    at most `nothing`, the quotient counts as 0. The interpreter's lock is released meanwhile.
+
+    Args:
+        totals: [P, 2 R].
+        inputs: [P, C], neither negative nor NaN; those of one input after the other.
+        weights: [R, C]; only whether they are positive matters.
+        result: [R, C], changed.
+        count: of inputs; divides P.
+        nothing: what totals have to exceed, >= 0.
         isa: see `resolve_isa`.
 
     Raises:

@@ -22,7 +22,7 @@ std::vector<float> LargestOfRuns(const float* values, int64_t rows, int64_t cols
 }  // namespace
 
 void LargestProduct(LargestProductTask task, const std::string& isa) {
-  const std::vector<float> largest = LargestOfRuns(task.a, task.positions, task.rows);
+  const std::vector<float> largest = LargestOfRuns(task.a, task.positions, 2 * task.rows);
   task.largest_a = largest.data();
   FindKernels(isa).largest_product(task);
 }

@@ -23,6 +23,7 @@ namespace {
 #include "kernels/pool-inl.h"
 #include "kernels/probe-inl.h"
 #include "kernels/largest_product-inl.h"
+#include "kernels/largest_mean-inl.h"
 // clang-format on
 
 bool Supported() { return SP_SUPPORTED; }
@@ -34,7 +35,7 @@ const KernelTable kKernels = {
     SP_TEXT(SP_ISA), kLanes,   &Supported,   &PickConv,        kWindow,      &PickGemv,
     &MaxPool,        &Average, &Elementwise, &ElementwiseFlat, &Interleave,  &Deinterleave,
     &Merge,          &Shuffle, &AveragePool, &Softmax,         &SoftmaxFlat, &Blend,
-    &BlendGathered,  &Pick,    &Probe,       &LargestProduct};
+    &BlendGathered,  &Pick,    &Probe,       &LargestProduct,  &LargestMean};
 
 }  // namespace SP_ISA
 }  // namespace sparseprune

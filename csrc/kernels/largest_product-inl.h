@@ -1,5 +1,6 @@
 // A matrix product with the largest term in place of the sum: what one input contributes to one
-// output at most, over all positions (paper: SiPP and PFP take the maximum over patches).
+// output at most, over all positions (paper: SiPP and PFP take the maximum over patches). Each
+// entry takes the factor of its weight's sign, as the mean does (largest_mean-inl.h).
 
 // No NaN arrives here, so the plain maximum of the instruction set will do.
 SP_INLINE Vec Larger(Vec a, Vec b) {
@@ -12,7 +13,7 @@ SP_INLINE Vec Larger(Vec a, Vec b) {
 #endif
 }
 
-constexpr int kTermRows = 4;  // of the result at a time
+constexpr int kTermRows = 3;  // of the result at a time: a mask register for each vector
 constexpr int kTermCols = 2;  // vectors of it
 // So many positions of a tile's columns stay in the first-level cache for all rows: 16 KB.
 constexpr int64_t kTermBlock = 16384 / (kTermCols * kVectorBytes);
@@ -33,13 +34,16 @@ SP_INLINE bool AnyPositive(Vec a) {
 // Whether the largest of a run's rows and columns, multiplied, exceed what some entry of a tile
 // holds. If not, no product of the run does: rounding keeps the order of products.
 template <int Rows, int Cols>
-SP_INLINE bool MayExceed(const float* rows, const Vec* cols, Vec (&best)[Rows][Cols]) {
-  Vec excess[Cols];
-  SP_UNROLL for (int j = 0; j < Cols; ++j) excess[j] = Splat(rows[0]) * cols[j] - best[0][j];
-  SP_UNROLL for (int i = 1; i < Rows; ++i) SP_UNROLL for (int j = 0; j < Cols; ++j) excess[j] =
-      Larger(excess[j], Splat(rows[i]) * cols[j] - best[i][j]);
-  SP_UNROLL for (int j = 1; j < Cols; ++j) excess[0] = Larger(excess[0], excess[j]);
-  return AnyPositive(excess[0]);
+SP_INLINE bool MayExceed(const float* rows, int64_t negative, const Vec* cols,
+                         Chosen (&positive)[Rows][Cols], Vec (&best)[Rows][Cols]) {
+  // No run exceeds by less than nothing.
+  Vec excess = {};
+  SP_UNROLL for (int i = 0; i < Rows; ++i) {
+    const Vec above = Splat(rows[i]), below = Splat(rows[negative + i]);
+    SP_UNROLL for (int j = 0; j < Cols; ++j) excess =
+        Larger(excess, Choose(positive[i][j], above, below) * cols[j] - best[i][j]);
+  }
+  return AnyPositive(excess);
 }
 
 // A tile of Rows x Cols vectors, from what it holds already. `largest` are the largest of each run
@@ -47,18 +51,25 @@ SP_INLINE bool MayExceed(const float* rows, const Vec* cols, Vec (&best)[Rows][C
 template <int Rows, int Cols>
 SP_INLINE void LargestTile(const LargestProductTask& t, int64_t row, int64_t col, int64_t first,
                            int64_t end, const Vec* largest) {
+  Chosen positive[Rows][Cols];
   Vec best[Rows][Cols];
-  SP_UNROLL for (int i = 0; i < Rows; ++i) SP_UNROLL for (int j = 0; j < Cols; ++j) best[i][j] =
-      Load(t.result + (row + i) * t.cols + col + j * kLanes);
+  SP_UNROLL for (int i = 0; i < Rows; ++i) SP_UNROLL for (int j = 0; j < Cols; ++j) {
+    const int64_t entry = (row + i) * t.cols + col + j * kLanes;
+    positive[i][j] = Positive(Load(t.weights + entry));
+    best[i][j] = Load(t.result + entry);
+  }
   for (; first < end; first += kTermRun, largest += Cols) {
-    if (!MayExceed(t.largest_a + first / kTermRun * t.rows + row, largest, best)) continue;
+    const float* bounds = t.largest_a + first / kTermRun * 2 * t.rows + row;
+    if (!MayExceed(bounds, t.rows, largest, positive, best)) continue;
     const int64_t last = first + kTermRun < end ? first + kTermRun : end;
     for (int64_t p = first; p < last; ++p) {
       Vec b[Cols];
       SP_UNROLL for (int j = 0; j < Cols; ++j) b[j] = Load(t.b + p * t.cols + col + j * kLanes);
       SP_UNROLL for (int i = 0; i < Rows; ++i) {
-        const Vec a = Splat(t.a[p * t.rows + row + i]);
-        SP_UNROLL for (int j = 0; j < Cols; ++j) best[i][j] = Larger(best[i][j], a * b[j]);
+        const float* a = t.a + p * 2 * t.rows + row + i;
+        const Vec above = Splat(a[0]), below = Splat(a[t.rows]);
+        SP_UNROLL for (int j = 0; j < Cols; ++j) best[i][j] =
+            Larger(best[i][j], Choose(positive[i][j], above, below) * b[j]);
       }
     }
   }
@@ -70,8 +81,9 @@ SP_INLINE void LargestTile(const LargestProductTask& t, int64_t row, int64_t col
 SP_INLINE void LargestTail(const LargestProductTask& t, int64_t row, int64_t col, int64_t first,
                            int64_t end) {
   float best = t.result[row * t.cols + col];
+  const float* a = t.a + (t.weights[row * t.cols + col] > 0 ? row : t.rows + row);
   for (int64_t p = first; p < end; ++p) {
-    const float term = t.a[p * t.rows + row] * t.b[p * t.cols + col];
+    const float term = a[p * 2 * t.rows] * t.b[p * t.cols + col];
     best = term > best ? term : best;
   }
   t.result[row * t.cols + col] = best;

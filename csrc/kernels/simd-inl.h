@@ -61,6 +61,43 @@ SP_INLINE Vec MaxOrNan(Vec a, Vec b) {
 #endif
 }
 
+// Lanes to choose by: those of a weight's sign.
+#if SP_LANES == 16
+using Chosen = __mmask16;
+SP_INLINE Chosen Positive(Vec x) { return _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_GT_OQ); }
+SP_INLINE Vec Choose(Chosen first, Vec a, Vec b) { return _mm512_mask_blend_ps(first, b, a); }
+#elif SP_LANES == 8
+using Chosen = Vec;
+SP_INLINE Chosen Positive(Vec x) { return _mm256_cmp_ps(x, _mm256_setzero_ps(), _CMP_GT_OQ); }
+SP_INLINE Vec Choose(Chosen first, Vec a, Vec b) { return _mm256_blendv_ps(b, a, first); }
+#else
+using Chosen = IntVec;
+SP_INLINE Chosen Positive(Vec x) { return x > Vec{}; }
+SP_INLINE Vec Choose(Chosen first, Vec a, Vec b) { return first ? a : b; }
+#endif
+
+// Of four floats `from`, two for each of two rows, a row's first where its weights are positive,
+// else its second. One load for four numbers: broadcasts are what limits kernels that choose.
+SP_INLINE Vec Fours(const float* from) {
+#if SP_LANES == 16
+  return _mm512_maskz_broadcast_f32x4(0xffff, _mm_loadu_ps(from));
+#elif SP_LANES == 8
+  return _mm256_broadcast_ps(reinterpret_cast<const __m128*>(from));
+#else
+  return Load(from);
+#endif
+}
+SP_INLINE IntVec Picks(Vec weights, int row) { return (weights > Vec{}) + (2 * row + 1); }
+SP_INLINE Vec Pick(Vec fours, IntVec picks, [[maybe_unused]] int row) {
+#if SP_LANES == 16
+  return _mm512_maskz_permutevar_ps(0xffff, fours, reinterpret_cast<__m512i>(picks));
+#elif SP_LANES == 8
+  return _mm256_permutevar_ps(fours, reinterpret_cast<__m256i>(picks));
+#else
+  return picks == 2 * row ? Splat(fours[2 * row]) : Splat(fours[2 * row + 1]);
+#endif
+}
+
 #if SP_LANES == 16
 SP_INLINE Vec Permute(Vec x, IntVec index) {
   return _mm512_maskz_permutexvar_ps(0xffff, reinterpret_cast<__m512i>(index), x);

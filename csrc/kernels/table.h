@@ -229,14 +229,36 @@ struct BlendTask {
 // 32, and a bound costs as much as one position.
 constexpr int64_t kTermRun = 16;
 
-// result[r][c] = the larger of it and the largest a[p][r] * b[p][c] over p; nothing is negative.
+// result[r][c] = the larger of it and the largest f * b[p][c] over p, where f is a[p][r] where
+// weights[r][c] is positive, else a[p][rows + r]; a, b and result are not negative.
 struct LargestProductTask {
   int64_t positions, rows, cols;
-  const float* a;          // positions x rows
-  const float* largest_a;  // the largest of each run of kTermRun positions, runs x rows
+  const float* a;          // positions x 2 rows
+  const float* largest_a;  // the largest of each run of kTermRun positions, runs x 2 rows
   const float* b;          // positions x cols
+  const float* weights;    // rows x cols
   float* result;           // rows x cols
 };
+
+// result[r][c] = the larger of it and, for each input, the mean over its positions p of b[p][c] /
+// t, where t is totals[p][r] where weights[r][c] is positive, else totals[p][rows + r]; a quotient
+// by a t of at most `nothing` is 0.
+struct LargestMeanTask {
+  int64_t inputs, positions, rows, cols;  // positions of each input
+  const float* totals;                    // inputs x positions x 2 rows, >= 0
+  float nothing;
+  const float* b;        // inputs x positions x cols
+  const float* weights;  // rows x cols
+  float* result;         // rows x cols
+  float* line;           // room for 2 rows + 1
+  float* factors;        // room for inputs x positions x 4 pairs of rows
+  float* panel;          // room for kMeanBlock x kMostMeanCols vectors
+  float* sums;           // room for rows x kMostMeanCols vectors
+};
+// So many positions of a tile's columns stay in the first-level cache for all rows: 16 KB of the
+// longest vectors. No power of two, which would put the factors of all rows into the same lines.
+constexpr int64_t kMeanBlock = 60;
+constexpr int kMostMeanCols = 4;
 
 struct KernelTable {
   const char* name;
@@ -266,6 +288,7 @@ struct KernelTable {
   // `passes` times over `vectors` vectors at `data`; writes 8 vectors to `sums`.
   void (*probe)(const char* data, int64_t vectors, int64_t passes, char* sums);
   void (*largest_product)(const LargestProductTask&);
+  void (*largest_mean)(const LargestMeanTask&);
 };
 
 // Of the instruction sets this CPU can run, best first; the baseline is always among them.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/isa.h"
+#include "engine/largest_mean.h"
 #include "engine/largest_product.h"
 #include "engine/probe.h"
 #include "engine/program.h"
@@ -85,22 +86,57 @@ Shape MatrixShape(const py::array& array, const std::string& what) {
   return ShapeOf(array);
 }
 
-void RunLargestProduct(const py::array& a, const py::array& b, py::array result,
-                       const std::string& isa) {
-  const Shape of_a = MatrixShape(a, "a"), of_b = MatrixShape(b, "b");
-  if (of_a[0] != of_b[0]) throw py::value_error("a and b must have as many rows");
-  if (MatrixShape(result, "result") != Shape{of_a[1], of_b[1]})
-    throw py::value_error("result must have shape " + ToString({of_a[1], of_b[1]}));
+struct Contributions {
+  int64_t positions, rows, cols;
+  const float *factors, *inputs, *weights;
+  float* result;
+};
+
+// `factors`, called `what`: [P, 2 R]; `inputs` [P, C]; `weights` and `result` [R, C].
+Contributions CheckContributions(const py::array& factors, const std::string& what,
+                                 const py::array& inputs, const py::array& weights,
+                                 py::array& result) {
+  const Shape of_factors = MatrixShape(factors, what), of_inputs = MatrixShape(inputs, "inputs");
+  const Shape of_weights = MatrixShape(weights, "weights");
+  if (of_factors != Shape{of_inputs[0], 2 * of_weights[0]} || of_weights[1] != of_inputs[1])
+    throw py::value_error(what + ", inputs and weights must be [P, 2 R], [P, C] and [R, C]");
+  if (MatrixShape(result, "result") != of_weights)
+    throw py::value_error("result must have shape " + ToString(of_weights));
   if (!result.writeable()) throw py::value_error("result is read-only");
-  const LargestProductTask task{of_a[0],
-                                of_a[1],
-                                of_b[1],
-                                static_cast<const float*>(a.data()),
-                                nullptr,
-                                static_cast<const float*>(b.data()),
-                                static_cast<float*>(result.mutable_data())};
+  return {of_inputs[0],
+          of_weights[0],
+          of_weights[1],
+          static_cast<const float*>(factors.data()),
+          static_cast<const float*>(inputs.data()),
+          static_cast<const float*>(weights.data()),
+          static_cast<float*>(result.mutable_data())};
+}
+
+void RunLargestProduct(const py::array& factors, const py::array& inputs, const py::array& weights,
+                       py::array result, const std::string& isa) {
+  const Contributions c = CheckContributions(factors, "factors", inputs, weights, result);
   const py::gil_scoped_release unlocked;
-  LargestProduct(task, isa);
+  LargestProduct({c.positions, c.rows, c.cols, c.factors, nullptr, c.inputs, c.weights, c.result},
+                 isa);
+}
+
+void RunLargestMean(const py::array& totals, const py::array& inputs, const py::array& weights,
+                    py::array result, int64_t count, float nothing, const std::string& isa) {
+  const Contributions c = CheckContributions(totals, "totals", inputs, weights, result);
+  if (count < 1 || c.positions % count != 0)
+    throw py::value_error("count must divide the rows of inputs");
+  LargestMeanTask task{};
+  task.inputs = count;
+  task.positions = c.positions / count;
+  task.rows = c.rows;
+  task.cols = c.cols;
+  task.totals = c.factors;
+  task.nothing = nothing;
+  task.b = c.inputs;
+  task.weights = c.weights;
+  task.result = c.result;
+  const py::gil_scoped_release unlocked;
+  LargestMean(task, isa);
 }
 
 std::string TuningOf(const Program& program) {
@@ -130,7 +166,10 @@ PYBIND11_MODULE(_cpu, m) {
   m.def("lanes", &LanesOf, "isa"_a = "");
   m.def("resolve_isa", &ResolveIsa, "isa"_a = "");
   m.def("probe", &ProbeSeconds, "isa"_a = "", py::call_guard<py::gil_scoped_release>());
-  m.def("largest_product", &RunLargestProduct, "a"_a, "b"_a, "result"_a, "isa"_a = "");
+  m.def("largest_product", &RunLargestProduct, "factors"_a, "inputs"_a, "weights"_a, "result"_a,
+        "isa"_a = "");
+  m.def("largest_mean", &RunLargestMean, "totals"_a, "inputs"_a, "weights"_a, "result"_a, "count"_a,
+        "nothing"_a, "isa"_a = "");
   BindNodes(m);
   py::class_<Program>(m, "Program")
       .def(py::init(&MakeProgram), "nodes"_a, "inputs"_a, "outputs"_a, "isa"_a = "",

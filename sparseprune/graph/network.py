@@ -54,6 +54,15 @@ class NetworkGraph:
     steps: tuple[Step, ...] = field(repr=False)
     traced: fx.GraphModule = field(repr=False)
 
+    @property
+    def read_directly(self) -> frozenset[str]:
+        """Modules with a tensor that ``forward`` reads itself, as tied autoencoders read weights.
+
+        What the module does with its inputs does not say what such a tensor is worth.
+        """
+        direct = (str(step.node.target) for step in self.steps if step.node.op == "get_attr")
+        return frozenset(target.rpartition(".")[0] for target in direct)
+
     def group_of(self, layer: str) -> Group:
         """The group of ``layer``'s first output channel.
 

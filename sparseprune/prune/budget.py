@@ -76,12 +76,19 @@ def fullest(
         # What is drawn at random costs about, not at most, what it may: the search starts lower.
         low, high = 0, budget.room
         best, left = without_effect(low)
+    near = True
     while left < budget.total and high - low > 1:
-        middle = (low + high) // 2
+        missing = budget.total - left
+        # Nearly all that is kept more has an effect, so this is nearly right; where it is not,
+        # every other try halves what is left to search.
+        near = near and low + missing < high
+        middle = low + missing if near else (low + high) // 2
         found, now = without_effect(middle)
         if now <= budget.total:
+            near = not near or 2 * (budget.total - now) <= missing
             low, best, left = middle, found, now
         else:
+            near = not near
             high = middle
     return best
 

@@ -38,6 +38,7 @@ class _Walk:
         self._removed = removed
         self._calls = Counter(step.layer for step in graph.steps)
         self._plain = {layer.name for layer in graph.layers}
+        self._direct = graph.read_directly
         self._read: dict[str, Flags] = {}
         self._passed: dict[str, Flags] = {}
 
@@ -49,7 +50,8 @@ class _Walk:
         affine = f"{step.layer}.weight" in self._entries
         # A norm or depthwise layer of several calls would have to be dead at all of them, which
         # is not known at the first; without scale and shift a norm maps zeros to something else.
-        if step.kind in ("norm", "depthwise") and affine and self._calls[step.layer] == 1:
+        alone = self._calls[step.layer] == 1 and step.layer not in self._direct
+        if step.kind in ("norm", "depthwise") and affine and alone:
             self._passed[step.layer] = np.repeat(zeros, step.channels // len(zeros))
             return self._passed[step.layer]
         return np.zeros(step.channels, dtype=bool)
@@ -60,7 +62,9 @@ class _Walk:
         for layer, zeros in self._read.items():
             weight = self._entries[f"{layer}.weight"]
             removed = self._removed.get(layer, np.zeros(len(weight), dtype=bool))
-            kept = ~removed[:, None] & ~zeros[None, :]
+            # Columns of zeros die where nothing but the layer reads them.
+            dead = zeros & (layer not in self._direct)
+            kept = ~removed[:, None] & ~dead[None, :]
             masks[f"{layer}.weight"] = kept.reshape(*kept.shape, *[1] * (weight.dim() - 2))
             masks[f"{layer}.bias"] = ~removed
         for layer, zeros in self._passed.items():

@@ -12,23 +12,49 @@ from sparseprune.prune.patterns import SINGLE, Blocks, NofM
 from sparseprune.prune.scores import Scores
 from sparseprune.prune.task import Task
 
+# Of a number's bits, sign, exponent and first of the fraction, as many as an int16 holds.
+_FIRST = 16
+
 
 class Ranking:
-    """Units that may be kept, best first; the first of equals is the better one."""
+    """Units that may be kept, best first; the first of equals is the better one.
+
+    Sorting all of a large network's weights takes longer than all else here. They are only put
+    into groups of nearly equal worth; a budget ends in one of them, and that one is sorted.
+    """
 
     def __init__(self, worth: torch.Tensor, costs: torch.Tensor) -> None:
-        """Rank units of ``worth`` [n] and ``costs`` int64 [n]; those of no cost are never kept."""
-        order = worth.argsort(descending=True, stable=True)
-        self._paid = costs[order].cumsum(0)
-        # Places and not their order are held: comparing them takes a hundredth of writing flags
-        # all over a tensor, and budgets are tried some twenty times.
-        self._place = torch.empty_like(order)
-        self._place[order] = torch.arange(len(order), device=order.device)
-        self._place.masked_fill_(costs == 0, len(order))
+        """Rank units of ``worth`` [n] >= 0 and ``costs`` int64 [n]; none of no cost is kept."""
+        self._worth, self._costs = worth, costs
+        wide = worth.element_size() * 8
+        # Numbers that are not negative compare as their bits do.
+        bits = worth.view(torch.int64 if wide == 64 else torch.int32)
+        groups = (bits >> (wide - _FIRST)).clamp_(min=0)
+        paid = groups.new_zeros(1 << (_FIRST - 1), dtype=torch.int64).index_add_(0, groups, costs)
+        # By group: what it costs to keep it and all that are worth more.
+        self._paid = paid.flip(0).cumsum(0).flip(0)
+        self._group = groups.to(torch.int16).masked_fill_(costs == 0, -1)
+        self._sorted: dict[int, torch.Tensor] = {}
 
     def kept(self, budget: int) -> torch.Tensor:
         """Units taken one after the other until the next would cost more than is left, bool [n]."""
-        return self._place < int(torch.searchsorted(self._paid, budget, right=True))
+        # The first group from above that is not paid for as a whole; -1 where all are.
+        partly = int((self._paid > budget).sum()) - 1
+        kept = self._group > partly
+        if partly >= 0:
+            left = budget - int(self._paid[partly + 1 :][:1].sum())
+            members = self._members(partly)
+            paid = self._costs[members].cumsum(0)
+            kept[members[: int(torch.searchsorted(paid, left, right=True))]] = True
+        return kept
+
+    def _members(self, group: int) -> torch.Tensor:
+        """The units of a group, best first; budgets that are tried in turn end near each other."""
+        if group not in self._sorted:
+            members = (self._group == group).nonzero().flatten()
+            order = self._worth[members].argsort(descending=True, stable=True)
+            self._sorted = {group: members[order]}
+        return self._sorted[group]
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,19 @@ from sparseprune.graph import Layer
 from sparseprune.prune.observe import Evidence
 from sparseprune.prune.patches import by_channel, by_place, patches
 
-#: (inverse totals [P, R], inputs [P, K], largest [R, K]), all >= 0: raises ``largest``, in place,
-#: to a reduction over P of ``inverse_pr * inputs_pk``.
-Reduce = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], None]
+#: (totals [N P, 2 R] of the positive and of the negative weights, vectors [N P, K], both >= 0,
+#: weights [R, K], largest [R, K], N inputs): raises ``largest``, in place, to a reduction over the
+#: P of each input of vectors by totals of each weight's sign. May overwrite the totals.
+Reduce = Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, int], None]
 
 # Inputs at a time: the last layers of a ResNet-50 have 49 places and weights that fill the caches,
 # so that a single picture would spend its time on reading them.
 _TOGETHER = 4
-# Of a layer's contributions are worked on at a time, 4 MB: a ResNet-50 took 0.65 s of processor
-# time per picture so, 0.72 s with 1 MB, 0.71 s with whole layers (means of two, +-0.1).
+# Entries of a layer at a time where all are gone over, 4 MB: temporary copies of the largest layers
+# would be most of the memory.
 _ENTRIES = 1 << 20
+# A total that is no more counts as nothing: its quotients would be rounding.
+_NOTHING = torch.finfo(torch.float32).eps
 # Below the largest by more than a quotient and a product round, together 3 eps.
 _JUST_BELOW = 1 - 4 * torch.finfo(torch.float32).eps
 
@@ -39,7 +42,7 @@ def sensitivities(
     ``g = W_ij a_j / sum_k W_ik a_k``, the sum running over the weights of its sign, or 0 where the
     sum is nothing. ``reduce`` is taken over the patches of an input, then the largest over inputs.
 
-    All layers are seen in one pass over the inputs. Memory: four times the layers' weights, and
+    All layers are seen in one pass over the inputs. Memory: three times the layers' weights, and
     per thread the activations and patches of four inputs.
 
     Returns:
@@ -93,9 +96,10 @@ class Tracker:
         # The kernel computes in single precision; of networks in 16 bits, quotients of what their
         # products are rounded to would rank rounding.
         whole = by_place(weight.detach()).float()
-        # Entries of the other sign are zero in each part, and so are what they contribute.
-        self._parts = torch.cat(list(_signs(whole)))
-        self._largest = torch.zeros_like(self._parts)
+        # Entries of the other sign are zero in each part.
+        self._parts = torch.cat([whole.clamp(min=0), (-whole).clamp(min=0)])
+        # In order of its own, whatever the weight's: it is written in place.
+        self._largest = whole.new_zeros(whole.shape)
         self._reduce = reduce
         self._one_at_a_time = threading.Lock()
 
@@ -116,25 +120,18 @@ class Tracker:
 
     def found(self) -> torch.Tensor:
         """The contributions, of the weight's shape."""
-        signs = torch.split(self._parts * self._largest, self._shape[0])
-        return by_channel(torch.stack(signs).amax(0), self._shape)
+        positive, negative = self._parts.chunk(2)
+        return by_channel((positive + negative) * self._largest, self._shape)
 
     def _sums(self, inputs: torch.Tensor) -> torch.Tensor:
         """The products [..., O] of weights and inputs [..., K] >= 0, noting who contributes."""
         vectors = inputs.flatten(0, -2).float()
         totals = vectors @ self._parts.T
         rows = self._shape[0]
-        positive, negative = totals[:, :rows], totals[:, rows:]
-        sums = positive - negative if negative.shape[1] else positive.clone()
-        inverse = _inverse(totals)
+        sums = totals[:, :rows] - totals[:, rows:]
         with self._one_at_a_time:
-            self._raise(inverse, vectors, len(inputs))
+            self._reduce(totals, vectors, self._parts[:rows], self._largest, len(inputs))
         return sums.reshape(*inputs.shape[:-1], rows)
-
-    def _raise(self, inverse: torch.Tensor, vectors: torch.Tensor, count: int) -> None:
-        """Make room for the contributions of ``count`` inputs."""
-        for part, read in zip(inverse.chunk(count), vectors.chunk(count), strict=True):
-            self._reduce(part, read, self._largest)
 
 
 class ChannelTracker(Tracker):
@@ -146,7 +143,7 @@ class ChannelTracker(Tracker):
 
     def __init__(self, weight: torch.Tensor) -> None:
         """Track ``weight`` [O, C, ...]."""
-        super().__init__(weight, maximum)
+        super().__init__(weight, self._raise)
         self._seen = 0
 
     def by_input(self) -> torch.Tensor:
@@ -157,9 +154,15 @@ class ChannelTracker(Tracker):
             torch.maximum(highest, (weights * largest).view(-1, channels).amax(0), out=highest)
         return highest
 
-    def _raise(self, inverse: torch.Tensor, vectors: torch.Tensor, count: int) -> None:
-        # The largest over patches and inputs alike.
-        super()._raise(inverse, vectors, 1)
+    def _raise(
+        self,
+        totals: torch.Tensor,
+        vectors: torch.Tensor,
+        weights: torch.Tensor,
+        largest: torch.Tensor,
+        count: int,
+    ) -> None:
+        maximum(totals, vectors, weights, largest, count)
         self._seen += 1
         if self._seen & (self._seen - 1) == 0:
             self._note()
@@ -168,51 +171,64 @@ class ChannelTracker(Tracker):
         # Never quite the largest, so that the entry that reached it is not overwritten.
         floor = self.by_input() * _JUST_BELOW
         never = torch.finfo(floor.dtype).max
-        floor = floor.repeat(self._parts.shape[1] // len(floor))
+        floor = floor.repeat(self._largest.shape[1] // len(floor))
         for weights, largest in self._pieces():
             # By a weight of 0 nothing is reached.
             needed = (floor / weights).nan_to_num_(nan=never, posinf=never)
             torch.maximum(largest, needed, out=largest)
 
     def _pieces(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        rows = _rows_at_a_time(self._parts)
-        return zip(torch.split(self._parts, rows), torch.split(self._largest, rows), strict=True)
+        rows = max(1, _ENTRIES // max(1, self._largest.shape[1]))
+        signs = self._parts.chunk(2)
+        pieces = (torch.split(matrix, rows) for matrix in (*signs, self._largest))
+        for positive, negative, largest in zip(*pieces, strict=True):
+            yield positive + negative, largest
 
 
-def mean(inverse: torch.Tensor, inputs: torch.Tensor, largest: torch.Tensor) -> None:
+def mean(
+    totals: torch.Tensor,
+    vectors: torch.Tensor,
+    weights: torch.Tensor,
+    largest: torch.Tensor,
+    count: int,
+) -> None:
     """Deterministic SiPP: the mean over patches."""
-    rows = _rows_at_a_time(largest)
-    inverse = inverse / len(inputs)
-    for piece, part in zip(torch.split(largest, rows), torch.split(inverse, rows, 1), strict=True):
-        torch.maximum(piece, part.T @ inputs, out=piece)
+    if largest.device.type == "cpu":
+        read, best = _rows(vectors), _rows(largest)
+        _cpu.largest_mean(_rows(totals), read, _rows(weights), best, count, _NOTHING)
+        return
+    inverse = _inverse(totals) / (len(vectors) // count)
+    for part, seen in zip(inverse.chunk(count), vectors.chunk(count), strict=True):
+        positive, negative = (part.T @ seen).chunk(2)
+        torch.maximum(largest, torch.where(weights > 0, positive, negative), out=largest)
 
 
-def maximum(inverse: torch.Tensor, inputs: torch.Tensor, largest: torch.Tensor) -> None:
-    """Randomised SiPP and PFP: the largest over patches.
+def maximum(
+    totals: torch.Tensor,
+    vectors: torch.Tensor,
+    weights: torch.Tensor,
+    largest: torch.Tensor,
+    _count: int,
+) -> None:
+    """Randomised SiPP and PFP: the largest over patches, and so over those of all inputs alike.
 
     A product of matrices whose terms are compared and not summed; no library has it, so it runs on
     a kernel of ours, on the CPU.
     """
     best = largest.cpu()
-    _cpu.largest_product(_rows(inverse), _rows(inputs), _rows(best))
+    _cpu.largest_product(_rows(_inverse(totals)), _rows(vectors), _rows(weights), _rows(best))
     if best is not largest:
         largest.copy_(best)
 
 
 def _inverse(totals: torch.Tensor) -> torch.Tensor:
     """One over each, in place; 0 for those that are nothing (1 / infinity)."""
-    eps = torch.finfo(totals.dtype).eps
-    return functional.threshold(totals, eps, math.inf, inplace=True).reciprocal_()
+    return functional.threshold(totals, _NOTHING, math.inf, inplace=True).reciprocal_()
 
 
 def _rows(matrix: torch.Tensor) -> npt.NDArray[np.float32]:
     rows: npt.NDArray[np.float32] = matrix.float().cpu().contiguous().numpy()
     return rows
-
-
-def _rows_at_a_time(matrix: torch.Tensor) -> int:
-    # Not few rows, which multiply slowly.
-    return max(32, _ENTRIES // max(1, matrix.shape[1]))
 
 
 def _signs(values: torch.Tensor) -> Iterator[torch.Tensor]:

@@ -23,11 +23,12 @@ def without_dead(
     """``masks`` less the entries that have no effect on the output once they are applied.
 
     A weight that reads a channel of zeros has none; nor has a filter, its bias, or a BatchNorm
-    channel whose output every reader multiplies by zero. Layers that are not ``allowed`` keep
-    their entries.
+    channel whose output every reader multiplies by zero. Layers that are not ``allowed``, or whose
+    tensors ``forward`` reads itself, keep their entries.
     """
     live = Entries.of(parameters).masked(masks)
     kept = _Kept(live, masks)
+    allowed -= graph.read_directly
     _drop_readers_of_zeros(live, graph, kept, allowed)
     _drop_unread(live, graph, kept, allowed)
     return {name: mask for name, mask in kept.masks.items() if not mask.numpy().all()}
@@ -74,7 +75,8 @@ def _drop_readers_of_zeros(
 
 def _drop_unread(live: Entries, graph: NetworkGraph, kept: _Kept, allowed: frozenset[str]) -> None:
     """Drop the filters and norm channels whose output nobody reads, in place."""
-    prunable = {layer.name for layer in graph.layers}
+    # Neither layers that are not allowed nor norms whose scale is read elsewhere.
+    prunable = {layer.name for layer in graph.layers} | graph.read_directly
     for layer, read in _reads(live, graph).items():
         if read.all() or (layer in prunable and layer not in allowed):
             continue

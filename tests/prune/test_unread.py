@@ -1,9 +1,12 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from sparseprune.formats import mask
 from sparseprune.graph import trace
+from sparseprune.prune.dead import spread
 from sparseprune.prune.unread import without_dead
 
 
@@ -83,3 +86,42 @@ def test_a_channel_of_zeros_is_not_read(filled):
     assert found["2.weight"].tolist() == [[True, False, True]] * 2
     spared = without_dead(parameters, graph, masks, frozenset({"0"}))
     assert "2.weight" not in spared
+
+
+class Tied(nn.Module):
+    """An autoencoder whose decoder reads the encoder's weight, and the scale of a norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(4, 5)
+        self.norm = nn.BatchNorm1d(5)
+        self.encode = nn.Linear(5, 3)
+
+    def forward(self, x):
+        code = torch.relu(self.encode(self.norm(self.first(x))))
+        return functional.linear(code, self.encode.weight.t()) + self.norm.weight
+
+
+@pytest.mark.parametrize("whole_filters", [False, True])
+def test_what_forward_reads_itself_has_an_effect(filled, whole_filters):
+    """The encoder's second column multiplies zeros, and decodes the second feature all the same."""
+    model = filled(Tied(), 0)
+    with torch.no_grad():
+        model.norm.bias[1] = 0
+        model.norm.running_mean[1] = 0
+    masks = {name: torch.ones_like(model.get_parameter(name)).bool() for name in ("first.weight",)}
+    masks["first.weight"][1] = False
+    masks["first.bias"] = torch.arange(5) != 1
+    graph = trace(model, torch.zeros(2, 4))
+    parameters = dict(model.named_parameters())
+    if whole_filters:
+        complete = spread(parameters, graph, {"first": np.arange(5) == 1})
+    else:
+        allowed = frozenset(layer.name for layer in graph.layers)
+        complete = without_dead(parameters, graph, masks, allowed)
+    inputs = torch.randn(6, 4)
+    mask.apply(model, masks)
+    before = model(inputs)
+    mask.apply(model, complete)
+    assert torch.equal(model(inputs), before)
+    assert not complete.get("first.bias", torch.ones(5))[1]
