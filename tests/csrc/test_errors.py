@@ -226,7 +226,8 @@ def test_read_only_output():
         (
             lambda: _cpu.activation("a", 0, 1, "tanh"),
             ValueError,
-            "kind must be one of none, relu, relu6, hard_swish, sigmoid, got 'tanh'",
+            "kind must be one of none, relu, relu6, hard_swish, sigmoid, "
+            "hard_sigmoid, silu, got 'tanh'",
         ),
         (
             lambda: _cpu.resize("r", 0, 1, (2, 2), "cubic"),

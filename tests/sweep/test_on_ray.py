@@ -61,7 +61,7 @@ def test_a_killed_workers_task_is_begun_again_and_no_other(found):
 @needs_ray
 @pytest.mark.slow
 def test_errors_arrive_as_what_they_were(found):
-    assert found["error"] == "planted"
+    assert found["error"] == "bad: planted"
 
 
 @needs_ray
