@@ -10,8 +10,9 @@ FORMATTED := $(CODE) $(shell find examples tests/examples -name '*.cpp' -o -name
 demo: .venv/all
 	$(BIN)/sparseprune run recipes/quickstart.yaml
 
+# Two files side by side: a worker holds torch and up to 4 GB of models, and builds use all cores.
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 # Part of `make test` too, less the networks of 240 to 575 MB.
 real: .venv/dev
