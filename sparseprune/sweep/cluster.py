@@ -1,5 +1,6 @@
 """A Ray cluster as the crew of a sweep: a stage whose worker dies is begun again elsewhere."""
 
+import logging
 import os
 import sys
 import time
@@ -38,7 +39,7 @@ class Cluster:
             ) from error
         self._ray: Any = ray
         try:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise InputError(
                 f"--cluster {address}: expected the address of a Ray cluster, got no answer; "
