@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -165,7 +166,8 @@ def work(folder, results):
     results.put(wrong)
 
 
-def test_two_processes_at_once_do_no_harm(tmp_path):
+def test_two_processes_at_once_do_no_harm(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[2])  # worker processes look for ``work``
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
     workers = [context.Process(target=work, args=(tmp_path, results)) for _ in range(2)]
