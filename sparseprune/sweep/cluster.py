@@ -46,9 +46,9 @@ class Cluster:
                 "start one with: ray start --head"
             ) from error
         self._connected = ExitStack()
-        self._connected.callback(ray.shutdown)
-        # Ray reports lost machines on stdout, which is for results alone.
+        # Ray reports lost machines on stdout, which is for results alone; some when it shuts down.
         self._connected.enter_context(redirect_stdout(sys.stderr))
+        self._connected.callback(ray.shutdown)
         self._outbox = _outbox(ray)
         self._letters: Any = None
         self._work = ray.remote(num_cpus=1, max_retries=_RETRIES)(_work)
