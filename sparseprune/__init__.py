@@ -19,6 +19,7 @@ _HOME = {
     "GateError": "sparseprune.errors",
     "InputError": "sparseprune.errors",
     "Pruner": "sparseprune.prune",
+    "accelerate": "sparseprune.accelerator",
     "export": "sparseprune.exporter",
     "load": "sparseprune.runtime",
     "slim": "sparseprune.convert",
@@ -32,6 +33,7 @@ __all__ = [
     "InputError",
     "Pruner",
     "__version__",
+    "accelerate",
     "export",
     "load",
     "onnxruntime",
@@ -41,6 +43,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from sparseprune import onnxruntime
+    from sparseprune.accelerator import accelerate
     from sparseprune.convert import slim
     from sparseprune.errors import GateError, InputError
     from sparseprune.exporter import export

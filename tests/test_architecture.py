@@ -23,6 +23,7 @@ ALLOWED = {
     "train": {"data", "errors", "formats", "recipe"},
     "prune": {"_cpu", "errors", "formats", "graph", "recipe"},
     "convert": {"errors", "formats", "graph", "models"},
+    "accelerator": {"errors", "graph", "kernels"},
     "runtime": {"errors", "formats", "models", "onnxruntime"},
     "rewrite": BASE,
     "exporter": {*BASE, "convert", "formats", "models", "onnxruntime", "rewrite", "runtime"},

@@ -9,6 +9,7 @@ from sparseprune.graph.network import (
     output_layers,
     tensors,
     trace,
+    walk,
 )
 from sparseprune.graph.steps import Step
 
@@ -23,4 +24,5 @@ __all__ = [
     "output_layers",
     "tensors",
     "trace",
+    "walk",
 ]

@@ -88,10 +88,7 @@ def trace(model: nn.Module, example_inputs: ExampleInputs) -> NetworkGraph:
     Raises:
         InputError: the model cannot be copied or traced, or does not take ``example_inputs``.
     """
-    inputs = tensors(example_inputs)
-    traced = _symbolic(model)
-    _run(traced, inputs)
-    steps = read(traced)
+    traced, steps = walk(model, example_inputs)
     modules = dict(traced.named_modules())
     last = _output_layers(steps)
     flow = Flow(steps, modules, last)
@@ -107,6 +104,27 @@ def trace(model: nn.Module, example_inputs: ExampleInputs) -> NetworkGraph:
         steps=steps,
         traced=traced,
     )
+
+
+def walk(
+    model: nn.Module, example_inputs: ExampleInputs, device: torch.device | None = None
+) -> tuple[fx.GraphModule, tuple[Step, ...]]:
+    """A copy of ``model`` in eval mode as a graph, and its operations in order.
+
+    Args:
+        model: any module torch.fx can trace.
+        example_inputs: one tensor [N, ...] or a tuple of the forward method's tensors.
+        device: where the copy lives and runs once; None is where the model lives.
+
+    Raises:
+        InputError: as ``trace``.
+    """
+    inputs = tensors(example_inputs)
+    traced = _symbolic(model)
+    if device is not None:
+        traced, inputs = traced.to(device), tuple(tensor.to(device) for tensor in inputs)
+    _run(traced, inputs)
+    return traced, read(traced)
 
 
 def layers(model: nn.Module, example_inputs: ExampleInputs) -> tuple[Layer, ...]:

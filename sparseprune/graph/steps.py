@@ -1,6 +1,7 @@
 """A traced network as a list of steps, each a known operation or an honest "unknown"."""
 
 import operator
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -162,13 +163,7 @@ def _safe_in_place(node: fx.Node, operation: str, modules: dict[str, nn.Module])
 
     A rectifier may: it keeps zeros, and what a later reader sees is the rectified tensor.
     """
-    in_place = (
-        (node.op == "call_method" and str(node.target).endswith("_"))
-        or node.target in (operator.iadd, operator.imul)
-        or node.kwargs.get("inplace") is True
-        or (node.op == "call_module" and getattr(modules[str(node.target)], "inplace", False))
-    )
-    if not in_place or operation in ("relu", "relu6"):
+    if not in_place(node, modules) or operation in ("relu", "relu6"):
         return True
     source = node.args[0]
     later = False
@@ -177,6 +172,17 @@ def _safe_in_place(node: fx.Node, operation: str, modules: dict[str, nn.Module])
             return False
         later = later or other is node
     return True
+
+
+def in_place(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
+    """Whether an operation overwrites the tensor it reads first."""
+    name = str(getattr(node.target, "__name__", node.target))
+    return (
+        (node.op in ("call_method", "call_function") and re.search(r"[^_]_$", name) is not None)
+        or node.target in (operator.iadd, operator.imul)
+        or node.kwargs.get("inplace") is True
+        or (node.op == "call_module" and bool(getattr(modules[str(node.target)], "inplace", False)))
+    )
 
 
 def _leaves(value: Any) -> Iterator[Any]:

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from sparseprune.errors import InputError
+from sparseprune.runtime.accelerated_runner import AcceleratedRunner
 from sparseprune.runtime.onnx_runner import OnnxRunner
 from sparseprune.runtime.runner import Runner
 from sparseprune.runtime.torch_runner import TorchRunner
 
-__all__ = ["OnnxRunner", "Runner", "TorchRunner", "load"]
+__all__ = ["AcceleratedRunner", "OnnxRunner", "Runner", "TorchRunner", "load"]
 
 
 def load(
