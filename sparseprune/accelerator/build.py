@@ -153,7 +153,7 @@ def _compare(
         for name, decision in decisions.items():
             if decision.choice != BASELINE:
                 install(network, name, dense.get_submodule(name))
-                decision.why = f"{decision.choice} was {decision.why}, the whole network slower"
+                decision.why = f"{decision.choice} was {decision.why}; the whole network was slower"
                 decision.choice = BASELINE
         seconds["chosen"] = seconds["dense"]
     return {name: 1e6 * found for name, found in seconds.items()}

@@ -95,6 +95,6 @@ def _unfit(layer: Layer) -> str:
     best = fits.closest(layer)
     width = 32 // layer.weight.itemsize
     return (
-        f"whole blocks of {best.words} keep {best.density:.0%}; prune blocks of 64 outputs x {width} inputs to at most "
-        f"{fits.DENSEST:.0%}"
+        f"whole blocks of {best.words} keep {best.density:.0%}; prune blocks of 64 outputs x "
+        f"{width} inputs to at most {fits.DENSEST:.0%}"
     )

@@ -10,7 +10,7 @@ from sparseprune.accelerator.fits import closest
 Row = dict[str, Any]
 _WIDTH = 80
 _HEAD = ("layer", "weight", "kept", "dense us", "bound us", "runs as", "us")
-_NAME, _SHAPE, _CHOICE = 16, 14, 18
+_NAME, _SHAPE, _CHOICE = 15, 14, 18
 
 
 class Explanation:
@@ -104,7 +104,7 @@ def _line(cells: Sequence[str]) -> str:
     name, shape, kept, dense, bound, choice, us = cells
     return (
         f"{_cut(name, _NAME):{_NAME}} {_cut(shape, _SHAPE):{_SHAPE}} {kept:>4} {dense:>8} "
-        f"{bound:>8} {_cut(choice, _CHOICE):{_CHOICE}} {us:>6}"
+        f"{bound:>8} {_cut(choice, _CHOICE):{_CHOICE}} {us:>7}"
     ).rstrip()
 
 

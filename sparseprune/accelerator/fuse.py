@@ -92,8 +92,8 @@ class _Folding:
         if isinstance(module, nn.Conv2d):
             if module.padding_mode != "zeros":
                 return f"pads with {module.padding_mode!r}, not zeros"
-            if module.padding == "same":
-                return "padding='same' may differ from side to side"
+            if module.padding == "same" and any(border % 2 for border in _borders(module)):
+                return "padding='same' differs from side to side here"
         return ""
 
     def chain(self, step: graph.Step) -> _Chain:
@@ -163,11 +163,20 @@ def _read(name: str, module: nn.Module) -> Layer:
     bias = None if module.bias is None else module.bias.detach()
     if isinstance(module, nn.Linear):
         return Layer(name, weight, bias)
-    padding = (0, 0) if isinstance(module.padding, str) else module.padding
+    padding = module.padding
+    if isinstance(padding, str):
+        both = _borders(module) if padding == "same" else [0, 0]
+        padding = tuple(border // 2 for border in both)
     return Layer(
         name, weight, bias, _pair(module.stride), _pair(padding), _pair(module.dilation),
         module.groups,
     )  # fmt: skip
+
+
+def _borders(convolution: nn.Conv2d) -> list[int]:
+    """Pixels around images, both sides together, that leave their size."""
+    sizes = zip(convolution.kernel_size, convolution.dilation, strict=True)
+    return [gap * (taps - 1) for taps, gap in sizes]
 
 
 def _pair(values: tuple[int, ...]) -> tuple[int, int]:
