@@ -111,7 +111,8 @@ class _Folding:
         if user is None or self._disturbed(chain, user.node):
             return None
         nodes, layer = (*chain.nodes, user.node), chain.layer
-        if user.kind == "pass" and user.operation == "pass":
+        # Functions among them are dropouts, which may be told to drop in eval mode too.
+        if user.kind == "pass" and user.operation == "pass" and user.node.op != "call_function":
             return replace(chain, nodes=nodes)
         if layer.activation != "identity":
             return None

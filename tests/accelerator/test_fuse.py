@@ -152,6 +152,11 @@ def test_inputs_by_name_are_found():
     assert isinstance(fused(model, torch.randn(1, 4, 5, 5)).network.layer, Dense)
 
 
+def test_dropouts_that_drop_in_eval_mode_stay():
+    model = Calls(lambda self, x: F.relu(F.dropout(self.layer(x), 1.0)), layer=conv())
+    assert fused(model, torch.randn(1, 4, 5, 5)).layers["layer"].activation == "identity"
+
+
 def test_the_model_stays_as_it_was(resnet):
     before = {name: value.clone() for name, value in resnet.state_dict().items()}
     fuse(resnet.train(), torch.randn(1, 16, 6, 6))
