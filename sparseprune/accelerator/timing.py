@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 import torch
 
 from sparseprune.accelerator.roofline import Ceilings
+from sparseprune.errors import InputError, first_line
 
 Call = Callable[[], object]
 # Replays before the first that counts, and those that count.
@@ -69,15 +70,25 @@ class GpuTimer:
 
 
 def captured(run: Call) -> Call:
-    """``run`` as a CUDA graph of the current device: a call replays it."""
+    """``run`` as a CUDA graph of the current device: a call replays it.
+
+    Raises:
+        InputError: some operation waits for the GPU, which a graph cannot.
+    """
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         _warmed(run)
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        run()
+    try:
+        with torch.cuda.graph(graph):
+            run()
+    except RuntimeError as error:
+        raise InputError(
+            f"cuda_graph: expected what a CUDA graph can hold, got: {first_line(error)}; "
+            "leave cuda_graph out"
+        ) from error
     return graph.replay
 
 
