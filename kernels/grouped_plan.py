@@ -10,7 +10,7 @@ from .epilogue import reduction
 from .grouped_kernel import grouped_kernel
 from .grouped_weight import GroupedWeight
 from .launch import Launch, is_wide, run, upcast
-from .tiling import Tiling, tiling
+from .tiling import Tiling, chosen
 
 # The largest asynchronous copy; what is read with it starts at multiples of it.
 COPY_BYTES = 16
@@ -55,46 +55,46 @@ class Product:
     tf32: bool
 
 
-def plan(product: Product, chosen: Tiling | None = None) -> list[Launch]:
+def plan(product: Product, tiling: Tiling | None = None) -> list[Launch]:
     """The launches that compute ``product``; none if it is empty."""
     weight, y = product.weight, product.y
     m = y.shape[:3].numel()
     if m == 0 or y.shape[3] == 0:
         return []
     exact = product.x.dtype == torch.float32 and not product.tf32
-    chosen = chosen or tiling(m, weight, tensor_cores=not exact)
+    tiling = tiling or chosen(m, weight, tensor_cores=not exact)
     groups = len(weight.order)
-    grid = (-(-m // chosen.block_m), groups, chosen.splits)
+    grid = (-(-m // tiling.block_m), groups, tiling.splits)
     arguments, constants = _finish(product)
     # The strides of the result mean nothing to programs that compute parts of it.
     target = y
-    if chosen.splits > 1:
-        target = y.new_empty(chosen.splits, m, groups * weight.rows, dtype=torch.float32)
+    if tiling.splits > 1:
+        target = y.new_empty(tiling.splits, m, groups * weight.rows, dtype=torch.float32)
     wide = is_wide(product.x, y, target, product.residual)
     launch = Launch(
         grouped_kernel,
         grid,
         _reading(product) | arguments | {"y_ptr": target},
         {
-            "BM": chosen.block_m,
-            "STAGES": chosen.stages,
-            "PARTIAL": chosen.splits > 1,
+            "BM": tiling.block_m,
+            "STAGES": tiling.stages,
+            "PARTIAL": tiling.splits > 1,
             "WIDE": wide,
             "UPCAST": upcast(product.x.dtype),
             "PRECISION": "tf32" if product.tf32 else "ieee",
             **_pattern(product),
             **constants,
         },
-        chosen.warps,
+        tiling.warps,
     )
-    if chosen.splits == 1:
+    if tiling.splits == 1:
         return [launch]
     return [launch, reduction(target, arguments, constants | {"WIDE": wide})]
 
 
-def execute(product: Product, chosen: Tiling | None = None) -> None:
+def execute(product: Product, tiling: Tiling | None = None) -> None:
     """Compute ``product`` on its own device."""
-    run(plan(product, chosen), product.y.device)
+    run(plan(product, tiling), product.y.device)
 
 
 def _reading(product: Product) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""How a product is cut into programs: by arithmetic, so every run takes the same."""
+"""How a product is cut into programs: as measured on this GPU, else by arithmetic.
+
+Neither is decided while a network runs, so every run takes the same.
+"""
 
 from typing import NamedTuple
 
@@ -6,6 +9,7 @@ import torch
 import triton
 
 from .grouped_weight import STEP_BYTES, GroupedWeight
+from .winners import Shape, nearest
 
 # Shared memory of one block on the smallest GPUs served (compute capability 8.6, 8.9, 12.0: 99 KiB;
 # 8.0 and 9.0 have more), less 3 KiB that the compiler may want beside the tiles.
@@ -28,6 +32,24 @@ class Tiling(NamedTuple):
     warps: int
     stages: int
     splits: int
+
+
+def chosen(m: int, weight: GroupedWeight, *, tensor_cores: bool) -> Tiling:
+    """The tiling measured for such a product on the GPU of ``weight``, else ``tiling``."""
+    device = weight.values.device
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        found = nearest(properties.name, shape(m, weight, tensor_cores=tensor_cores))
+        if found is not None:
+            return Tiling(*found)
+    return tiling(m, weight, tensor_cores=tensor_cores)
+
+
+def shape(m: int, weight: GroupedWeight, *, tensor_cores: bool) -> Shape:
+    """What a product's tiling is looked up by; float32 on tensor cores is tf32."""
+    name = str(weight.values.dtype).removeprefix("torch.")
+    name = "tf32" if name == "float32" and tensor_cores else name
+    return Shape(name, weight.rows, weight.width, m, len(weight.order), weight.longest)
 
 
 def tiling(m: int, weight: GroupedWeight, *, tensor_cores: bool) -> Tiling:
