@@ -1,4 +1,4 @@
-"""The results page, from rows: python benchmarks/page.py (writes results/cpu.md).
+"""The results pages, from rows: python benchmarks/page.py (writes results/cpu.md and gpu.md).
 
 Every missed goal must have its reason in results/missed.md: which bound stops it, and the
 measurement that shows it. A heading "## PATTERN, PATTERN" says which figures its text is about, by
@@ -19,23 +19,32 @@ from sparseprune import records
 from sparseprune.records import Row
 
 RESULTS = Path(__file__).parent / "results"
-SOURCES = ("cpu.jsonl", "cpu-avx2.jsonl")
+SOURCES = {"cpu": "cpu*.jsonl", "gpu": "gpu/*/*.jsonl"}
 
 
 def main() -> None:
-    files = [RESULTS / name for name in SOURCES if (RESULTS / name).exists()]
-    rows = [row for file in files for row in records.read(file)]
     missed = RESULTS / "missed.md"
     reasons = sections(missed.read_text(encoding="utf-8")) if missed.exists() else {}
-    (RESULTS / "cpu.md").write_text("\n".join(page(rows, reasons)) + "\n", encoding="utf-8")
-    silent = [title(row) for row in rows if misses(row) and not reason(row, reasons)]
+    silent = []
+    for suite, pattern in SOURCES.items():
+        files = sorted(RESULTS.glob(pattern), key=_order)
+        rows = [row for file in files for row in records.read(file)]
+        text = "\n".join(page(rows, reasons, suite)) + "\n"
+        if rows:
+            (RESULTS / f"{suite}.md").write_text(text, encoding="utf-8")
+        silent += [title(row) for row in rows if misses(row) and not reason(row, reasons)]
     if silent:
         sys.exit(f"no reason in {missed} for: {', '.join(silent)}")
 
 
-def page(rows: list[Row], reasons: Mapping[str, str]) -> Iterator[str]:
+def _order(file: Path) -> tuple[str, str]:
+    """Folder by folder, "cpu" before "cpu-avx2"."""
+    return str(file.parent), file.stem
+
+
+def page(rows: list[Row], reasons: Mapping[str, str], suite: str = "cpu") -> Iterator[str]:
     """Markdown lines."""
-    yield "# CPU benchmarks"
+    yield f"# {suite.upper()} benchmarks"
     yield from (
         "",
         "Written by `benchmarks/page.py` from the rows beside it; `../README.md` says how",
@@ -89,10 +98,14 @@ def title(row: Row) -> str:
 
 
 def _case(row: Row) -> str:
-    return str(row["case"]) + (", AVX2 forced" if row.get("isa") == "avx2" else "")
+    forced = ", AVX2 forced" if row.get("isa") == "avx2" else ""
+    return str(row["case"]) + (f", {row['gpu']}" if "gpu" in row else forced)
 
 
 def _case_table(rows: list[Row]) -> Iterator[str]:
+    if rows[0]["kind"] == "ceiling":
+        yield from (f"- {row['peer']}: {table.ceiling(row)}" for row in rows)
+        return
     if rows[0]["kind"] == "footprint":
         yield "| in a fresh process | load, ms | first call, ms | memory, MiB |"
         yield "|---|---|---|---|"
@@ -104,7 +117,8 @@ def _case_table(rows: list[Row]) -> Iterator[str]:
     noise = next((row["noise"] for row in rows if row["kind"] == "timing"), 0)
     yield f"Noise of the base against itself: {100 * noise:.1f} %."
     yield ""
-    yield f"| contestant | ms | over {rows[0]['base']} | 95 % interval | goal | |"
+    unit, _ = table.unit(rows[0])
+    yield f"| contestant | {unit} | over {rows[0]['base']} | 95 % interval | goal | |"
     yield "|---|---|---|---|---|---|"
     for row in rows:
         yield f"| {' | '.join(_cells(row))} |"
@@ -116,16 +130,25 @@ def _cells(row: Row) -> Iterable[str]:
     interval = f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}" if "ratio_low" in row else ""
     goal = "" if row["goal"] is None else f"{row['goal']:g}"
     notes = [table.verdict(row) or "", "" if row.get("quiet", True) else "machine not quiet"]
-    times = f"{row['median_us'] / 1e3:.3f}", f"{row['ratio']:.2f}"
+    times = f"{row['median_us'] / table.unit(row)[1]:.3f}", f"{row['ratio']:.2f}"
     return (table.who(row), *times, interval, goal, ", ".join(filter(None, notes)))
 
 
 def _run(row: Row) -> str:
+    if row.get("suite") == "gpu":
+        return _gpu_run(row)
     machine, versions = row["machine"], row["versions"]
     shown = ("sparseprune", "onnxruntime", "openvino", "torch", "scipy", "numpy")
     found = ", ".join(f"{name} {versions[name]}" for name in shown if versions.get(name))
     isa = "AVX2 forced" if row["isa"] == "avx2" else f"{machine['instruction_sets'][0]}"
     return f"{isa}, threads: {row['threads']}; {machine['cpu']}, {machine['system']}; {found}"
+
+
+def _gpu_run(row: Row) -> str:
+    shown = ("sparseprune", "torch", "triton", "cuda", "cudnn", "cusparselt")
+    versions = row["versions"]
+    found = ", ".join(f"{name} {versions[name]}" for name in shown if versions.get(name))
+    return f"{row['part']}: {row['gpu']}, compute capability {row['capability']}; {found}"
 
 
 def _found(row: Row) -> str:

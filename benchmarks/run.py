@@ -1,8 +1,10 @@
-"""Time whole networks as they are deployed; every output is checked before a time is taken.
+"""Time networks and layers as they are deployed; every output is checked before a time is taken.
 
     python benchmarks/run.py --suite cpu
     python benchmarks/run.py --suite cpu --only resnet50-224-b1 --rounds 5
     python benchmarks/run.py --suite cpu --isa avx2
+    python benchmarks/run.py --suite gpu --part linear --budget 540
+    python benchmarks/run.py --suite gpu --dry
 
 Builds the networks itself and times each contestant between two runs of the base, in one process.
 Rows go to benchmarks/results/; a selection is only shown, unless ``--out`` names a file.
@@ -32,8 +34,33 @@ AVX2 = {
 }
 
 
+# Of --suite gpu, in the order they are run; gpu/parts.py has their cases.
+PARTS = ("ceilings", "linear", "conv", "decode", "semi", "network")
+
+
 def main() -> None:
     options = parse()
+    if options.suite == "gpu":
+        gpu(options)
+    else:
+        cpu(options)
+
+
+def gpu(options: argparse.Namespace) -> None:
+    if options.dry:
+        os.environ["TRITON_INTERPRET"] = "1"
+    # Only now: Triton decides when it is imported whether it interprets.
+    from gpu import suite
+
+    from sparseprune.errors import GateError, InputError
+
+    try:
+        suite.main(options, RESULTS, show)
+    except (GateError, InputError) as error:
+        sys.exit(str(error))
+
+
+def cpu(options: argparse.Namespace) -> None:
     if options.isa == "avx2":
         os.environ.update(AVX2)
     # Only now: the environment decides which instructions these load.
@@ -57,7 +84,7 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--suite", choices=["cpu"], required=True)
+    parser.add_argument("--suite", choices=["cpu", "gpu"], required=True)
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="a case or a network"
     )
@@ -68,8 +95,18 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, help="quiet comparisons of each, for every case")
     parser.add_argument("--out", type=Path, help="where rows go (default for the whole suite only)")
+    gpu = parser.add_argument_group("--suite gpu")
+    gpu.add_argument("--part", action="append", choices=PARTS, help="repeatable; all without it")
+    gpu.add_argument(
+        "--budget", type=float, default=540, help="seconds, after which nothing is begun"
+    )
+    gpu.add_argument(
+        "--dry", action="store_true", help="tiny cases in Triton's interpreter, without times"
+    )
     options = parser.parse_args()
-    if options.out is None and not options.only:
+    if options.suite == "gpu" and options.out:
+        parser.error("--suite gpu writes each part beside the others; there is no --out")
+    if options.suite == "cpu" and options.out is None and not options.only:
         suffix = "" if options.isa == "best" else f"-{options.isa}"
         options.out = RESULTS / f"{options.suite}{suffix}.jsonl"
     return options

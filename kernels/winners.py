@@ -103,14 +103,7 @@ def write(file: Path, gpu: str, versions: dict[str, str | None], found: list[Win
         old = parse(json.loads(file.read_text(encoding="utf-8")), gpu, str(file))
         known = {winner.shape: winner for winner in old}
     known |= {winner.shape: winner for winner in found}
-    entries = [
-        {
-            **winner.shape._asdict(),
-            **dict(zip(CHOICES, winner.tiling, strict=True)),
-            "us": winner.us,
-        }
-        for winner in sorted(known.values())
-    ]
+    entries = [_entry(winner) for winner in sorted(known.values())]
     content = {"gpu": gpu, "versions": versions, "tilings": entries}
     parse(content, gpu, str(file))
     text = json.dumps(content, indent=1, sort_keys=True) + "\n"
@@ -138,6 +131,11 @@ def _distance(one: Shape, other: Shape) -> float:
     """The largest of the three ratios of sizes, in powers of two."""
     pairs = zip(one[3:], other[3:], strict=True)
     return max(abs(math.log2(max(a, 1) / max(b, 1))) for a, b in pairs)
+
+
+def _entry(winner: Winner) -> dict[str, Any]:
+    choices = dict(zip(CHOICES, winner.tiling, strict=True))
+    return {**winner.shape._asdict(), **choices, "us": winner.us}
 
 
 def _problem(entry: Any) -> str | None:

@@ -1,0 +1,1 @@
+"""The GPU suite: our kernels and slimmed networks against what torch has for the same layers."""

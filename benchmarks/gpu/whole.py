@@ -1,0 +1,87 @@
+"""Whole networks: dense as torch runs it against slim ones, in bfloat16 and channels last."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import torch
+from networks import Network
+from peers import MissingError
+from torch import Tensor, nn
+
+from gpu import gate
+from gpu.contest import Attempt, Case, Entry, Prepared
+from gpu.layers import CHECKED_IMAGES
+from gpu.place import Place
+from gpu.slimmed import halved
+
+Make = Callable[[nn.Module, Tensor], Callable[[Tensor], Tensor]]
+
+
+@dataclass(frozen=True)
+class Half:
+    """A network and the same with half of its FLOPs, which are timed on the same pictures.
+
+    They are different functions, as pruning makes them: each is compared with itself in float64.
+    Their weights and maps take far more than a cache, so nothing is rotated.
+    """
+
+    network: Network
+    batch: int
+    place: Place
+
+    @property
+    def case(self) -> Case:
+        return Case(f"{self.network.name}-b{self.batch}-half", self.entries)
+
+    def entries(self) -> list[Entry]:
+        """Launched by Python as most do it, in a CUDA graph, and compiled."""
+        whole, slim = lambda: self.dense, lambda: self.slim
+        return [
+            Entry("torch eager", "0", partial(self.prepare, whole, _as_it_is, eager=True)),
+            Entry("torch graph", "0", partial(self.prepare, whole, _as_it_is)),
+            Entry("slim eager", "0", partial(self.prepare, slim, _as_it_is, eager=True), ours=True),
+            Entry("slim graph", "0", partial(self.prepare, slim, _as_it_is), ours=True),
+            Entry("torch compiled graph", "0", partial(self.prepare, whole, _compiled)),
+            Entry("slim compiled graph", "0", partial(self.prepare, slim, _compiled), ours=True),
+        ]
+
+    @cached_property
+    def dense(self) -> nn.Module:
+        return self.network.build()
+
+    @cached_property
+    def slim(self) -> nn.Module:
+        return halved(self.network)
+
+    @cached_property
+    def pictures(self) -> Tensor:
+        pictures = self.place.random(self.batch, *self.network.shape, seed=0)
+        return pictures.to(memory_format=torch.channels_last)
+
+    def prepare(
+        self, model: Callable[[], nn.Module], make: Make, *, eager: bool = False
+    ) -> Prepared:
+        """One way to run ``model``, and its answers in float64 on the CPU."""
+        twin = copy.deepcopy(model()).double()
+        few = gate.ends(self.pictures, CHECKED_IMAGES).to("cpu", torch.float64)
+        with torch.inference_mode():
+            expected = twin(few)
+        placed = copy.deepcopy(model()).to(
+            self.place.device, torch.bfloat16, memory_format=torch.channels_last
+        )
+        run = make(placed, self.pictures)
+        attempt = Attempt([partial(run, self.pictures)], {"batch": self.batch}, eager)
+        return Prepared(expected, [attempt], gate.NETWORK)
+
+
+def _as_it_is(model: nn.Module, pictures: Tensor) -> Callable[[Tensor], Tensor]:
+    return torch.inference_mode()(model.__call__)
+
+
+def _compiled(model: nn.Module, pictures: Tensor) -> Callable[[Tensor], Tensor]:
+    """By Inductor; the clock captures what it makes in a graph like the others."""
+    if not pictures.is_cuda:
+        raise MissingError("needs a CUDA device")
+    return _as_it_is(torch.compile(model), pictures)
