@@ -115,7 +115,8 @@ def _case_table(rows: list[Row]) -> Iterator[str]:
             yield f"| {table.who(row)} | {row['load_ms']:.0f} | {row['first_ms']:.0f} | {size} |"
         return
     noise = next((row["noise"] for row in rows if row["kind"] == "timing"), 0)
-    yield f"Noise of the base against itself: {100 * noise:.1f} %."
+    found = "unknown" if noise is None else f"{100 * noise:.1f} %"
+    yield f"Noise of the base against itself: {found}."
     yield ""
     unit, _ = table.unit(rows[0])
     yield f"| contestant | {unit} | over {rows[0]['base']} | 95 % interval | goal | |"

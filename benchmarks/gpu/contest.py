@@ -27,8 +27,6 @@ class Work(NamedTuple):
 
     def rates(self, us: float) -> Row:
         """Beside the ceilings these show what bounds a call."""
-        if not self.flops:
-            return {}
         return {"tflop_per_s": self.flops / us / 1e6, "tb_per_s": self.moved / us / 1e6}
 
 
@@ -39,7 +37,7 @@ class Attempt:
     calls: Sequence[Call]
     facts: Row = field(default_factory=dict)
     eager: bool = False
-    work: Work = Work(0, 0)
+    work: Work | None = None
 
 
 @dataclass(frozen=True)
@@ -101,12 +99,13 @@ class Contest:
         found = [self._row(case.name, entry) for entry in others]
         rows = [first, *found]
         if first["kind"] == "timing":
-            rows = list(compared(rows, self._best(base, late=True)["median_us"]))
+            again = self._row(case.name, base, late=True)
+            rows = list(compared(rows, again.get("median_us")))
         yield from ({**row, "base": base.peer} for row in rows)
 
-    def _row(self, case: str, entry: Entry) -> Row:
+    def _row(self, case: str, entry: Entry, *, late: bool = False) -> Row:
         try:
-            return {**self._head(case, entry), **self._best(entry)}
+            return {**self._head(case, entry), **self._best(entry, late)}
         except GateError as error:
             return {**self._missing(case, entry, str(error)), "wrong": True}
         except MissingError as error:
@@ -114,7 +113,7 @@ class Contest:
         except Exception as error:  # of compilers, drivers, libraries: others can run all the same
             return self._missing(case, entry, f"{type(error).__name__}: {str(error)[:200]}")
 
-    def _best(self, entry: Entry, *, late: bool = False) -> Row:
+    def _best(self, entry: Entry, late: bool) -> Row:
         """The fastest attempt; one that cannot run is told of, a wrong one ends them all."""
         if self._budget.spent and not late:
             raise SpentError(self._late())
@@ -143,7 +142,8 @@ class Contest:
         row = {"kind": "checked", "error": error, "copies": len(attempt.calls), **attempt.facts}
         if us is None:
             return row
-        return {**row, "kind": "timing", "median_us": us, **attempt.work.rates(us)}
+        rates = attempt.work.rates(us) if attempt.work else {}
+        return {**row, "kind": "timing", "median_us": us, **rates}
 
     def _head(self, case: str, entry: Entry) -> Row:
         head = {"case": case, "peer": entry.peer, "zeros": entry.zeros, "goal": None}
@@ -156,10 +156,14 @@ class Contest:
         return f"the budget of {self._budget.seconds:g} s was spent"
 
 
-def compared(rows: Sequence[Row], again: float) -> Iterator[Row]:
-    """Ratios to the mean of the base's two times; the goal goes to the fastest of ours."""
-    base = statistics.mean((rows[0]["median_us"], again))
-    noise = abs(rows[0]["median_us"] - again) / base
+def compared(rows: Sequence[Row], again: float | None) -> Iterator[Row]:
+    """Ratios to the mean of the base's two times; the goal goes to the fastest of ours.
+
+    The noise is their distance, None where the second failed.
+    """
+    once = rows[0]["median_us"]
+    base = once if again is None else statistics.mean((once, again))
+    noise = None if again is None else abs(once - again) / base
     fastest: dict[str, Row] = {}
     for row in rows:
         best = fastest.get(row["zeros"])

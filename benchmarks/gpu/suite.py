@@ -22,7 +22,9 @@ from sparseprune.records import Row
 Show = Callable[[str, str], None]
 
 
-def main(options: argparse.Namespace, results: Path, show: Show) -> None:
+def main(
+    options: argparse.Namespace, results: Path, show: Show, configs: Path = winners.FOLDER
+) -> None:
     """Measure the parts that were asked for, each written as soon as it is done.
 
     Raises:
@@ -44,7 +46,8 @@ def main(options: argparse.Namespace, results: Path, show: Show) -> None:
         print(table.text(rows))
         wrong += [row for row in rows if row.get("wrong")]
         if not place.dry and not options.only:
-            keep([{**head, "part": part, "budget_s": budget.seconds}, *rows], part, results)
+            about = {**head, "part": part, "budget_s": budget.seconds}
+            keep([about, *rows], part, results, configs)
     if wrong:
         named = "; ".join(f"{row['case']} {row['peer']} {row['zeros']}" for row in wrong)
         raise GateError(f"wrong answers, of which no time was taken: {named}")
@@ -74,7 +77,7 @@ def check_selection(only: Sequence[str], parts: Sequence[str], place: Place) -> 
             raise InputError(f"no case {name!r} in these parts; there are: {', '.join(names)}")
 
 
-def keep(rows: list[Row], part: str, results: Path, configs: Path = winners.FOLDER) -> None:
+def keep(rows: list[Row], part: str, results: Path, configs: Path) -> None:
     """Write a part's rows, and the tilings that were fastest.
 
     Raises:

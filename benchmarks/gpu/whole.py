@@ -10,6 +10,7 @@ from networks import Network
 from peers import MissingError
 from torch import Tensor, nn
 
+import sparseprune
 from gpu import gate
 from gpu.contest import Attempt, Case, Entry, Prepared
 from gpu.layers import CHECKED_IMAGES
@@ -36,16 +37,20 @@ class Half:
         return Case(f"{self.network.name}-b{self.batch}-half", self.entries)
 
     def entries(self) -> list[Entry]:
-        """Launched by Python as most do it, in a CUDA graph, and compiled."""
-        whole, slim = lambda: self.dense, lambda: self.slim
+        """Launched by Python as most do it, in a CUDA graph, accelerated by us, and compiled."""
         return [
-            Entry("torch eager", "0", partial(self.prepare, whole, _as_it_is, eager=True)),
-            Entry("torch graph", "0", partial(self.prepare, whole, _as_it_is)),
-            Entry("slim eager", "0", partial(self.prepare, slim, _as_it_is, eager=True), ours=True),
-            Entry("slim graph", "0", partial(self.prepare, slim, _as_it_is), ours=True),
-            Entry("torch compiled graph", "0", partial(self.prepare, whole, _compiled)),
-            Entry("slim compiled graph", "0", partial(self.prepare, slim, _compiled), ours=True),
+            *self._both("eager", _as_it_is, eager=True),
+            *self._both("graph", _as_it_is),
+            *self._both("accelerated", _accelerated, eager=True),
+            *self._both("compiled graph", _compiled),
         ]
+
+    def _both(self, how: str, make: Make, *, eager: bool = False) -> list[Entry]:
+        """The dense network, whose peer is torch unless we run it, and the slim one."""
+        whole = partial(self.prepare, lambda: self.dense, make, eager=eager)
+        slim = partial(self.prepare, lambda: self.slim, make, eager=eager)
+        rival = "dense" if make is _accelerated else "torch"
+        return [Entry(f"{rival} {how}", "0", whole), Entry(f"slim {how}", "0", slim, ours=True)]
 
     @cached_property
     def dense(self) -> nn.Module:
@@ -80,8 +85,18 @@ def _as_it_is(model: nn.Module, pictures: Tensor) -> Callable[[Tensor], Tensor]:
     return torch.inference_mode()(model.__call__)
 
 
+def _accelerated(model: nn.Module, pictures: Tensor) -> Callable[[Tensor], Tensor]:
+    """``sparseprune.accelerate``, which records its own graph; each call copies its input in."""
+    _needs_gpu(pictures)
+    return sparseprune.accelerate(model, pictures, dtype=pictures.dtype, cuda_graph=True)
+
+
 def _compiled(model: nn.Module, pictures: Tensor) -> Callable[[Tensor], Tensor]:
     """By Inductor; the clock captures what it makes in a graph like the others."""
+    _needs_gpu(pictures)
+    return _as_it_is(torch.compile(model), pictures)
+
+
+def _needs_gpu(pictures: Tensor) -> None:
     if not pictures.is_cuda:
         raise MissingError("needs a CUDA device")
-    return _as_it_is(torch.compile(model), pictures)

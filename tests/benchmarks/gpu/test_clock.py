@@ -1,0 +1,83 @@
+"""The protocol: graphs of four calls at least, which take turns; warm replays; a median."""
+
+import contextlib
+
+import pytest
+import torch
+from gpu.clock import CALLS, REPLAYS, WARM, Dry, Graphs
+
+
+class Device:
+    """CUDA as far as the clock uses it: a replay takes 1 ms, every third 9 ms."""
+
+    def __init__(self):
+        self.now, self.replays, self.capturing = 0.0, 0, False
+
+    def advance(self):
+        self.replays += 1
+        self.now += 9.0 if self.replays % 3 == 0 else 1.0
+
+
+@pytest.fixture
+def device(monkeypatch):
+    device = Device()
+
+    class Stream:
+        def wait_stream(self, other):
+            pass
+
+    class Event:
+        def __init__(self, enable_timing):
+            assert enable_timing
+
+        def record(self):
+            self.moment = device.now
+
+        def elapsed_time(self, end):
+            return end.moment - self.moment
+
+    class Graph:
+        def replay(self):
+            device.advance()
+
+    @contextlib.contextmanager
+    def capture(graph):
+        device.capturing = True
+        yield
+        device.capturing = False
+
+    stand_ins = {
+        "Stream": Stream, "Event": Event, "CUDAGraph": Graph, "graph": capture,
+        "current_stream": Stream, "stream": lambda side: contextlib.nullcontext(),
+        "synchronize": lambda: None,
+    }  # fmt: skip
+    for name, value in stand_ins.items():
+        monkeypatch.setattr(torch.cuda, name, value)
+    return device
+
+
+@pytest.mark.parametrize(("copies", "captured"), [(1, 4), (3, 4), (4, 4), (9, 9)])
+def test_a_graph_takes_turns_with_the_copies(device, copies, captured):
+    made = []
+    calls = [lambda n=n: made.append((device.capturing, n)) for n in range(copies)]
+    us = Graphs().microseconds(calls)
+    assert made[:copies] == [(False, n) for n in range(copies)]
+    assert made[copies:] == [(True, n % copies) for n in range(captured)]
+    assert device.replays == WARM + REPLAYS
+    assert us == pytest.approx(1000 / captured)
+
+
+def test_calls_of_python_are_timed_in_a_row(device):
+    def call():
+        device.now += 2
+
+    assert Graphs().eager(call) == pytest.approx(2000)
+
+
+def test_a_dry_run_calls_another_copy():
+    made = []
+    Dry().microseconds([lambda n=n: made.append(n) for n in range(3)])
+    Dry().microseconds([lambda: made.append("only")])
+    Dry().eager(lambda: made.append("eager"))
+    assert made == [1, "only", "eager"]
+    assert CALLS >= 4

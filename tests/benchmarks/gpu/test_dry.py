@@ -1,0 +1,70 @@
+"""Everything but the clock, end to end, in Triton's interpreter; on this machine no GPU is used."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import run
+import torch
+
+ROOT = Path(__file__).parents[3]
+RUN = ROOT / "benchmarks" / "run.py"
+
+
+def files():
+    folders = (ROOT / "benchmarks" / "results", ROOT / "kernels" / "configs")
+    return {path: path.stat().st_mtime for folder in folders for path in folder.rglob("*")}
+
+
+@pytest.mark.slow
+def test_a_dry_run_checks_every_contestant_and_writes_nothing():
+    pytest.importorskip("triton")
+    before = files()
+    done = subprocess.run(
+        [sys.executable, RUN, "--suite", "gpu", "--dry"],
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    right = {line.split("right,")[0].strip() for line in lines if "right," in line}
+    assert right >= {
+        *("cublas", "cublas fused", "cudnn", "grouped 64x16 75 %", "grouped 64x16 halo 75 %"),
+        *("segments 25:256 90 %", "grouped 64x64 90 %", "torch eager", "slim eager", "slim graph"),
+    }
+    missing = [line for line in lines if "missing:" in line]
+    assert missing
+    assert all(line.endswith("needs a CUDA device") for line in missing)
+    assert files() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--part", "linear"], "expected a CUDA device to measure on, got none"),
+        (["--dry", "--part", "semi", "--only", "x"], "no case 'x' in these parts; there are: semi"),
+    ],
+)
+def test_what_cannot_be_run_is_said(monkeypatch, options, message):
+    pytest.importorskip("triton")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(sys, "argv", [str(RUN), "--suite", "gpu", *options])
+    monkeypatch.setenv("TRITON_INTERPRET", "0")  # put back when this test is over
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", False)
+    before = files()
+    with pytest.raises(SystemExit) as ended:
+        run.main()
+    assert message in str(ended.value)
+    assert files() == before
+
+
+def test_rows_have_one_place(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [str(RUN), "--suite", "gpu", "--out", "rows.jsonl"])
+    with pytest.raises(SystemExit):
+        run.main()
+    assert "there is no --out" in capsys.readouterr().err
