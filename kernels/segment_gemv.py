@@ -206,7 +206,9 @@ def segment_gemv_kernel(
 def _token_minor(x: Tensor) -> tuple[Tensor, int]:
     """[K, T] contiguous, T the next power of two: a weight finds its inputs side by side."""
     tokens = triton.next_power_of_2(x.shape[0])
-    return F.pad(x, (0, 0, 0, tokens - x.shape[0])).T.contiguous(), tokens
+    # F.pad copies even where it adds nothing, which is a launch more for a single token.
+    x = x if tokens == x.shape[0] else F.pad(x, (0, 0, 0, tokens - x.shape[0]))
+    return x.T.contiguous(), tokens
 
 
 def _splits(programs: int, steps: int, device: torch.device) -> int:

@@ -20,7 +20,7 @@ BASE = "base"
 
 
 class Work(NamedTuple):
-    """What a call must do at least: operations on the weights that are kept, bytes to and fro."""
+    """What a call must do at least: operations on kept weights, bytes of each tensor once."""
 
     flops: int
     moved: int

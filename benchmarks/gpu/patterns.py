@@ -68,9 +68,10 @@ def _neighbours(m: int, weight: GroupedWeight, first: Tiling) -> Iterator[Tiling
     """Taller tiles read the weight less often, shorter ones are more programs."""
     for block_m in sorted({first.block_m, 64, 128, 256}):
         if block_m == first.block_m or block_m < 2 * m:
-            for stages in (3, 4):
-                warps = 8 if block_m * weight.rows > 128 * 64 else 4
-                yield Tiling(block_m, warps, stages, first.splits)
+            # Sums in 64 registers of a thread, or in 128, which is how vendors' kernels have them.
+            most = max(4, block_m * weight.rows // (64 * 32))
+            for warps in sorted({min(8, most), most}):
+                yield from (Tiling(block_m, warps, stages, first.splits) for stages in (3, 4))
     programs = triton.cdiv(m, first.block_m) * len(weight.order)
     if programs >= 2 * multiprocessors(weight.values.device):
         return  # they are all busy: parts would only have to be added up

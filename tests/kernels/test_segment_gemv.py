@@ -116,3 +116,12 @@ def test_rows_are_shared_where_programs_are_few():
     many = pack_segments(torch.ones(4224, 256).half())
     (launch,) = kernel.plan(x[:, :256], many, None, None, "relu", x.new_empty(1, 4224))
     assert launch.grid == (264, 1)
+
+
+def test_a_token_is_read_where_it_lies():
+    """A copy would be a launch more, beside a kernel of a few microseconds."""
+    packed = pack_segments(torch.ones(16, 64), segment=64)
+    x, y = torch.randn(3, 64), torch.empty(1, 16)
+    (launch,) = kernel.plan(x[1:2], packed, None, None, "identity", y)
+    assert launch.arguments["x_ptr"].data_ptr() == x[1:2].data_ptr()
+    assert launch.arguments["x_ptr"].shape == (64, 1)

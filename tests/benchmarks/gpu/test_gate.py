@@ -18,7 +18,7 @@ def test_one_wrong_element_of_many_does_not_hide():
     found = EXPECTED.clone()
     found[7, 99] += 0.05
     assert (found - EXPECTED).norm() / EXPECTED.norm() < gate.LAYER
-    with pytest.raises(GateError, match="of one element 0.01"):
+    with pytest.raises(GateError, match=r"of one element 0\.01"):
         gate.error(found, EXPECTED, gate.LAYER)
 
 

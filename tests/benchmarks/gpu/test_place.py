@@ -36,7 +36,7 @@ def test_numbers_are_the_same_every_time():
 
 def test_without_a_gpu_only_a_dry_run_goes(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputError, match="expected a CUDA device to measure on.*--dry"):
+    with pytest.raises(InputError, match=r"expected a CUDA device to measure on.*--dry"):
         places.here(dry=False)
     assert places.facts(places.here(dry=True))["gpu"] == "interpreter"
 
