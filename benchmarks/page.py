@@ -114,7 +114,7 @@ def _case_table(rows: list[Row]) -> Iterator[str]:
             size = "unknown" if memory is None else f"{memory / 2**20:.0f}"
             yield f"| {table.who(row)} | {row['load_ms']:.0f} | {row['first_ms']:.0f} | {size} |"
         return
-    noise = next((row["noise"] for row in rows if row["kind"] == "timing"), 0)
+    noise = next((row.get("noise") for row in rows if row["kind"] == "timing"), 0)
     found = "unknown" if noise is None else f"{100 * noise:.1f} %"
     yield f"Noise of the base against itself: {found}."
     yield ""
@@ -131,7 +131,7 @@ def _cells(row: Row) -> Iterable[str]:
     interval = f"{row['ratio_low']:.2f} to {row['ratio_high']:.2f}" if "ratio_low" in row else ""
     goal = "" if row["goal"] is None else f"{row['goal']:g}"
     notes = [table.verdict(row) or "", "" if row.get("quiet", True) else "machine not quiet"]
-    times = f"{row['median_us'] / table.unit(row)[1]:.3f}", f"{row['ratio']:.2f}"
+    times = f"{row['median_us'] / table.unit(row)[1]:.3f}", table.ratio(row)
     return (table.who(row), *times, interval, goal, ", ".join(filter(None, notes)))
 
 

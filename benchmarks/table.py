@@ -52,11 +52,16 @@ def _line(row: Row) -> str:
         return f"{name}right, error {row['error']:.1e}"
     if row["kind"] == "ceiling":
         return name + ceiling(row)
-    numbers = f"{row['median_us'] / unit(row)[1]:9.3f}{row['ratio']:8.2f}"
+    numbers = f"{row['median_us'] / unit(row)[1]:9.3f}{ratio(row):>8}"
     interval = f"{row['ratio_low']:.2f}-{row['ratio_high']:.2f}" if "ratio_low" in row else ""
     goal = "" if row["goal"] is None else f"{row['goal']:g}"
     mark = {"missed": " <", "reached": "", "left to the CPU provider": " =", None: ""}
     return f"{name}{numbers}{interval:>15}{goal:>7}{mark[verdict(row)]}".rstrip()
+
+
+def ratio(row: Row) -> str:
+    """To the base; nothing where the base could not run."""
+    return "" if row["ratio"] is None else f"{row['ratio']:.2f}"
 
 
 def ceiling(row: Row) -> str:

@@ -79,10 +79,6 @@ class Budget:
         return self._now() >= self._end
 
 
-class SpentError(MissingError):
-    """There was no time left."""
-
-
 class Contest:
     """Measures cases with one clock within one budget."""
 
@@ -116,7 +112,7 @@ class Contest:
     def _best(self, entry: Entry, late: bool) -> Row:
         """The fastest attempt; one that cannot run is told of, a wrong one ends them all."""
         if self._budget.spent and not late:
-            raise SpentError(self._late())
+            raise MissingError(self._late())
         prepared, found, failed = entry.prepare(), [], []
         for attempt in prepared.attempts:
             if found and self._budget.spent:
@@ -143,7 +139,7 @@ class Contest:
         if us is None:
             return row
         rates = attempt.work.rates(us) if attempt.work else {}
-        return {**row, "kind": "timing", "median_us": us, **rates}
+        return {**row, "kind": "timing", "median_us": us, "ratio": None, **rates}
 
     def _head(self, case: str, entry: Entry) -> Row:
         head = {"case": case, "peer": entry.peer, "zeros": entry.zeros, "goal": None}
@@ -164,12 +160,8 @@ def compared(rows: Sequence[Row], again: float | None) -> Iterator[Row]:
     once = rows[0]["median_us"]
     base = once if again is None else statistics.mean((once, again))
     noise = None if again is None else abs(once - again) / base
-    fastest: dict[str, Row] = {}
-    for row in rows:
-        best = fastest.get(row["zeros"])
-        if row["ours"] and row["kind"] == "timing":
-            faster = best is None or row["median_us"] < best["median_us"]
-            fastest[row["zeros"]] = row if faster else best
+    ours = [row for row in rows if row["ours"] and row["kind"] == "timing"]
+    fastest = {row["zeros"]: row for row in sorted(ours, key=lambda row: -row["median_us"])}
     for row in rows:
         if row["kind"] != "timing":
             yield row

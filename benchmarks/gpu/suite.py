@@ -44,7 +44,8 @@ def main(
         with torch.inference_mode():
             rows = list(part_rows(part, place, contest, options.only, show))
         print(table.text(rows))
-        wrong += [row for row in rows if row.get("wrong")]
+        # Others' wrong answers have rows too, but are no failure of ours.
+        wrong += [row for row in rows if row.get("wrong") and row["ours"]]
         if not place.dry and not options.only:
             about = {**head, "part": part, "budget_s": budget.seconds}
             keep([about, *rows], part, results, configs)

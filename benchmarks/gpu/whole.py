@@ -17,7 +17,8 @@ from gpu.layers import CHECKED_IMAGES
 from gpu.place import Place
 from gpu.slimmed import halved
 
-Make = Callable[[nn.Module, Tensor], Callable[[Tensor], Tensor]]
+Run = Callable[[Tensor], Tensor]
+Make = Callable[[nn.Module, Tensor], Run]
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,13 @@ class Half:
 
     @cached_property
     def dense(self) -> nn.Module:
-        return self.network.build()
+        with torch.inference_mode(False):  # or nobody could trace it
+            return self.network.build()
 
     @cached_property
     def slim(self) -> nn.Module:
-        return halved(self.network)
+        with torch.inference_mode(False):
+            return halved(self.network)
 
     @cached_property
     def pictures(self) -> Tensor:
@@ -73,28 +76,32 @@ class Half:
         few = gate.ends(self.pictures, CHECKED_IMAGES).to("cpu", torch.float64)
         with torch.inference_mode():
             expected = twin(few)
-        placed = copy.deepcopy(model()).to(
-            self.place.device, torch.bfloat16, memory_format=torch.channels_last
-        )
-        run = make(placed, self.pictures)
+        run = make(copy.deepcopy(model()), self.pictures)
         attempt = Attempt([partial(run, self.pictures)], {"batch": self.batch}, eager)
         return Prepared(expected, [attempt], gate.NETWORK)
 
 
-def _as_it_is(model: nn.Module, pictures: Tensor) -> Callable[[Tensor], Tensor]:
-    return torch.inference_mode()(model.__call__)
+def _as_it_is(model: nn.Module, pictures: Tensor) -> Run:
+    return torch.inference_mode()(_placed(model, pictures).__call__)
 
 
-def _accelerated(model: nn.Module, pictures: Tensor) -> Callable[[Tensor], Tensor]:
+def _accelerated(model: nn.Module, pictures: Tensor) -> Run:
     """``sparseprune.accelerate``, which records its own graph; each call copies its input in."""
     _needs_gpu(pictures)
-    return sparseprune.accelerate(model, pictures, dtype=pictures.dtype, cuda_graph=True)
+    with torch.inference_mode(False):
+        example = pictures.float().clone()
+        return sparseprune.accelerate(model, example, dtype=pictures.dtype, cuda_graph=True)
 
 
-def _compiled(model: nn.Module, pictures: Tensor) -> Callable[[Tensor], Tensor]:
+def _compiled(model: nn.Module, pictures: Tensor) -> Run:
     """By Inductor; the clock captures what it makes in a graph like the others."""
     _needs_gpu(pictures)
-    return _as_it_is(torch.compile(model), pictures)
+    return torch.inference_mode()(torch.compile(_placed(model, pictures)).__call__)
+
+
+def _placed(model: nn.Module, pictures: Tensor) -> nn.Module:
+    """Where the pictures are, in their type."""
+    return model.to(pictures.device, pictures.dtype, memory_format=torch.channels_last)
 
 
 def _needs_gpu(pictures: Tensor) -> None:

@@ -49,6 +49,7 @@ def test_rows_of_a_gpu_are_in_microseconds():
         {**shared, **timed},
         {**shared, "kind": "checked", "error": 0.00123},
         {**shared, "kind": "missing", "reason": reason},
+        {**shared, **timed, "ratio": None, "goal": None, "peer": "alone"},
         {**shared, **timed, "case": "network", "zeros": "0", "peer": "slim", "ratio": 1.5},
     ]  # fmt: skip
     lines = table.text(rows).splitlines()
@@ -57,5 +58,6 @@ def test_rows_of_a_gpu_are_in_microseconds():
     timed_line = ["grouped", "64x16", "75", "%", "12.346", "2.50", "2"]
     assert timed_line in [line.split() for line in lines]
     assert any(line.endswith("right, error 1.2e-03") for line in lines)
+    assert ["alone", "75", "%", "12.346"] in [line.split() for line in lines]
     assert "us" in lines[1]
     assert lines[-1].endswith("2 <")

@@ -22,12 +22,12 @@ PRODUCT = {"type": "bfloat16", "rows": 64, "width": 16, "m": 4096, "groups": 64,
 TILING = {"block_m": 128, "warps": 4, "stages": 4, "splits": 1}
 
 
-def entry(peer, answer, **facts):
+def entry(peer, answer, *, ours=True, **facts):
     def prepare():
         attempt = contest.Attempt([lambda: answer], facts)
         return contest.Prepared(RIGHT.double(), [attempt])
 
-    return contest.Entry(peer, "75", prepare, ours=True)
+    return contest.Entry(peer, "75", prepare, ours)
 
 
 @pytest.fixture
@@ -81,6 +81,12 @@ def test_a_wrong_answer_fails_the_run_and_has_no_time(measured, tmp_path):
     (file,) = tmp_path.rglob("*.jsonl")
     assert [row.get("median_us") for row in records.read(file)] == [None, 9.0, None]
     assert not list(tmp_path.glob("*.json"))
+
+
+def test_a_wrong_answer_of_another_is_a_row(measured, tmp_path):
+    measured([entry("base", RIGHT), entry("theirs", RIGHT * 2, ours=False)], [9.0, 9.0])
+    (file,) = tmp_path.rglob("*.jsonl")
+    assert records.read(file)[2]["wrong"] is True
 
 
 def test_a_dry_run_keeps_nothing(measured, tmp_path):
