@@ -2,10 +2,17 @@
 
 import functools
 import importlib.util
+import signal
 import sys
 from pathlib import Path
 
 import pytest
+
+
+def pytest_configure():
+    """Ctrl-C reaches what tests start, also where a shell ran pytest in its background without."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup():
