@@ -1,7 +1,7 @@
 """Randomised and hybrid SiPP: weights drawn by their sensitivity stand for those that are not."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,10 @@ Numbers = npt.NDArray[np.float64]
 _CONSTANT = 3.0
 # Halvings of an interval of exponents from -700 to 700: what is left is below one part in 1e15.
 _HALVINGS = 60
+# Newton's steps on curves that are nearly straight: the fifth changes nothing more.
+_STEPS = 6
+# Exponents of numbers whose cubes are still numbers.
+_EXPONENT = 200.0
 # Probabilities add up to 1 within 1e-16, so up to here rounding gives the last entry no draw.
 _MOST_DRAWS = 1e9
 
@@ -105,10 +109,10 @@ def allocate(units: Sequence["Unit"], cost: int) -> Numbers:
     columns = [(u.alpha, u.share, u.price, len(u.places)) for u in units]
     # No unit at all, where nothing the network was shown reaches these layers, is none to keep.
     alpha, share, price, limit = np.array(columns, dtype=np.float64).reshape(-1, 4).T
+    exponents = np.log(price / share)
 
     def kept(rate: float) -> Numbers:
-        wanted = _solve(lambda m: share * _slope(alpha, m) / price - math.exp(rate), len(units))
-        return np.asarray(np.minimum(wanted, limit))
+        return np.asarray(np.minimum(wanted(alpha, rate + exponents), limit))
 
     low, high = -700.0, 700.0
     for _ in range(_HALVINGS):
@@ -120,22 +124,24 @@ def allocate(units: Sequence["Unit"], cost: int) -> Numbers:
     return kept(high)
 
 
-def _slope(alpha: Numbers, kept: Numbers) -> Numbers:
-    """How fast ``error`` falls: its derivative by ``kept``, as a positive number."""
-    x = alpha / (3 * kept)
-    slope: Numbers = ((x + 3) / np.sqrt(x * x + 6 * x) + 1) / 2 * x / kept
-    return slope
+def wanted(alpha: Numbers, exponent: Numbers) -> Numbers:
+    """How many weights to keep so that one more lowers ``error`` by ``exp(exponent)``.
 
-
-def _solve(falling: Callable[[Numbers], Numbers], count: int) -> Numbers:
-    """Where each of ``count`` falling functions of positive numbers crosses zero."""
-    low, high = np.full(count, -100.0), np.full(count, 100.0)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        above = falling(np.exp(middle)) > 0
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    roots: Numbers = np.exp(low)
-    return roots
+    With ``x = alpha / (3 m)`` and ``q = sqrt(x^2 + 6 x)`` the derivative of ``error`` by m, times
+    alpha, is ``-3/2 x^2 (1 + (x + 3) / q)``: a function of x alone, whose logarithm rises with that
+    of x by 1.5 (small x) to 2 (large x).
+    """
+    target = np.log(alpha) + exponent
+    log_x = target / 1.75
+    for _ in range(_STEPS):
+        log_x = np.clip(log_x, -_EXPONENT, _EXPONENT)
+        x = np.exp(log_x)
+        q = np.sqrt(x * x + 6 * x)
+        ratio = 1 + (x + 3) / q
+        beyond = math.log(1.5) + 2 * log_x + np.log(ratio) - target
+        log_x -= beyond / (2 - 9 * x / (q**3 * ratio))
+    numbers: Numbers = alpha / (3 * np.exp(log_x))
+    return numbers
 
 
 def sample_factor(layer: Layer) -> float:
@@ -152,11 +158,18 @@ def draws(probabilities: Numbers, kept: float) -> int:
     """
     # log1p keeps what 1 - p loses for small p.
     survival = np.log1p(-np.minimum(probabilities, 1 - 1e-16))
-
-    def short(number: Numbers) -> Numbers:
-        return np.array([kept + np.expm1(number[0] * survival).sum()])
-
-    return max(1, math.ceil(min(_MOST_DRAWS, float(_solve(short, 1)[0]))))
+    allowed = len(probabilities) - kept
+    # The logarithm of how many are missing is convex: Newton's steps come from below, and in few.
+    number, step = kept, math.inf
+    while allowed > 0 and 1e-12 * number < step and number < _MOST_DRAWS:
+        missing = np.exp(number * survival)
+        total, falls = float(missing.sum()), -float(survival @ missing)
+        step = math.log(total / allowed) * total / falls if falls > 0 else math.inf
+        number += step
+    if allowed <= 0 or number >= _MOST_DRAWS:
+        return int(_MOST_DRAWS)
+    # Rounding must not make one more of a whole number.
+    return max(1, math.ceil(number * (1 - 1e-12)))
 
 
 def draw(sensitivities: Numbers, kept: float, random: np.random.Generator) -> Numbers:

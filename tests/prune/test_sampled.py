@@ -5,7 +5,7 @@ from scipy import optimize
 
 from sparseprune.errors import InputError
 from sparseprune.prune import cycle
-from sparseprune.prune.sampled import Unit, allocate, draw, draws, error
+from sparseprune.prune.sampled import Unit, allocate, draw, draws, error, wanted
 from sparseprune.recipe import Prune
 
 
@@ -61,6 +61,34 @@ def test_draws_give_the_number_wanted_on_average(kept):
     number = draws(probabilities, kept)
     assert different(number) >= kept * (1 - 1e-12)
     assert number == 1 or different(number - 1) < kept
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_draws_of_probabilities_far_apart(seed):
+    random = np.random.default_rng(seed)
+    probabilities = 10 ** random.uniform(-8, 0, 60)
+    probabilities /= probabilities.sum()
+    for kept in (0.5, 1, 2, 30, 50, 59.5):
+        number = draws(probabilities, kept)
+        # What is missing after so many draws, and after one less: rounding of the sum is below.
+        missing = [np.exp(n * np.log1p(-probabilities)).sum() for n in (number, number - 1)]
+        assert missing[0] <= (60 - kept) * (1 + 1e-12)
+        assert number == 1 or missing[1] > (60 - kept) * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("kept", [2.5, 3])
+def test_what_never_comes_is_not_waited_for(kept):
+    assert draws(np.array([0.5, 0.5, 0.0]), kept) == 10**9
+
+
+@pytest.mark.parametrize("price", [1, 7])
+def test_one_more_weight_lowers_the_error_as_said(price):
+    alpha = 10 ** np.random.default_rng(0).uniform(-30, 30, 200)
+    exponent = np.linspace(-40, 40, 200) + np.log(price)
+    kept = wanted(alpha, exponent)
+    x = alpha / (3 * kept)
+    falls = ((x + 3) / np.sqrt(x * x + 6 * x) + 1) / 2 * x / kept
+    np.testing.assert_allclose(np.log(falls), exponent, rtol=1e-12, atol=1e-12)
 
 
 def test_weights_drawn_stand_for_those_that_are_not():
