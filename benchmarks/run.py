@@ -36,6 +36,8 @@ AVX2 = {
 
 # Of --suite gpu, in the order they are run; gpu/parts.py has their cases.
 PARTS = ("ceilings", "linear", "conv", "decode", "semi", "network")
+# What each suite would leave unread.
+OTHERS = {"cpu": ("part", "budget", "dry"), "gpu": ("threads", "isa", "tune", "rounds")}
 
 
 def main() -> None:
@@ -47,9 +49,8 @@ def main() -> None:
 
 
 def gpu(options: argparse.Namespace) -> None:
-    if options.dry:
-        os.environ["TRITON_INTERPRET"] = "1"
-    # Only now: Triton decides when it is imported whether it interprets.
+    # Triton decides when it is imported whether it interprets, which no time may be taken of.
+    os.environ["TRITON_INTERPRET"] = "1" if options.dry else "0"
     from gpu import suite
 
     from sparseprune.errors import GateError, InputError
@@ -104,6 +105,11 @@ def parse() -> argparse.Namespace:
         "--dry", action="store_true", help="tiny cases in Triton's interpreter, without times"
     )
     options = parser.parse_args()
+    for name in OTHERS[options.suite]:
+        if getattr(options, name) != parser.get_default(name):
+            parser.error(f"--suite {options.suite} has no --{name}; leave it out")
+    if not options.budget > 0:
+        parser.error(f"--budget: expected seconds above zero, got {options.budget:g}")
     if options.suite == "gpu" and options.out:
         parser.error("--suite gpu writes each part beside the others; there is no --out")
     if options.suite == "cpu" and options.out is None and not options.only:

@@ -34,15 +34,16 @@ class Graphs:
         """Median of the replays of one graph, over its calls."""
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):  # compiles, and chooses algorithms
-            for call in calls:
-                call()
-        torch.cuda.current_stream().wait_stream(side)
-        torch.cuda.synchronize()
         graph, count = torch.cuda.CUDAGraph(), max(len(calls), CALLS)
-        with torch.cuda.graph(graph):
-            for number in range(count):
-                calls[number % len(calls)]()
+        # A capture that fails leaves its stream current, unless this is around it.
+        with torch.cuda.stream(side):
+            for call in calls:  # compiles, and chooses algorithms
+                call()
+            torch.cuda.synchronize()
+            with torch.cuda.graph(graph, stream=side):
+                for number in range(count):
+                    calls[number % len(calls)]()
+        torch.cuda.current_stream().wait_stream(side)
         return _median(graph.replay) / count
 
     def eager(self, call: Call) -> float:

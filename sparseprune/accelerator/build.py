@@ -101,7 +101,7 @@ def build(
     return Accelerated(
         network,
         explanation.Explanation(_rows(fused, contests.decisions), total),
-        tuple(x.shape for x in inputs),
+        inputs,
         dtype,
         device,
         tf32=tf32,
@@ -181,7 +181,8 @@ def _gpu(device: torch.device | str) -> torch.device:
         raise InputError(
             f"device: expected one of {torch.cuda.device_count()} CUDA devices, got {str(found)!r}"
         )
-    return torch.device("cuda", found.index or torch.cuda.current_device())
+    here = torch.cuda.current_device() if found.index is None else found.index
+    return torch.device("cuda", here)
 
 
 def _type(model: nn.Module, dtype: torch.dtype | None, tf32: bool) -> torch.dtype:

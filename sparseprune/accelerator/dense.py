@@ -39,7 +39,7 @@ class LibraryFused(Dense):
             assert self.bias is not None
             rows = x.reshape(-1, x.shape[-1])
             y: Tensor = torch._addmm_activation(self.bias, rows, self.weight.t())
-            return y.view(*x.shape[:-1], -1)
+            return y.view(*x.shape[:-1], len(self.weight))
         where = (layer.stride, layer.padding, layer.dilation, layer.groups)
         if residual is None:
             return torch.cudnn_convolution_relu(x, self.weight, self.bias, *where)
@@ -58,15 +58,16 @@ class SemiStructured(nn.Module):
         """Compress the weights of ``layer``, which must be on the GPU."""
         super().__init__()
         self._layer = layer.described()
-        self.register_buffer("packed", torch._cslt_compress(layer.weight))
+        self.register_buffer("packed", torch._cslt_compress(layer.weight.contiguous()))
         self.register_buffer("bias", layer.bias)
 
     def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
         """activation(layer(x) + bias + residual)."""
         rows = x.reshape(-1, x.shape[-1])
-        filled = F.pad(rows, (0, 0, 0, -len(rows) % self._MULTIPLE)).contiguous()
+        lacking = -len(rows) % self._MULTIPLE if len(rows) else self._MULTIPLE
+        filled = F.pad(rows, (0, 0, 0, lacking)).contiguous()
         y = torch._cslt_sparse_mm(self.packed, filled.t(), self.bias, transpose_result=True)
-        y = y[: len(rows)].reshape(*x.shape[:-1], -1)
+        y = y[: len(rows)].reshape(*x.shape[:-1], y.shape[1])
         return finish(y, residual, self._layer.activation)
 
 

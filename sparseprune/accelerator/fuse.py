@@ -66,7 +66,7 @@ def fuse(
             continue
         chain = folding.chain(step)
         layers[step.layer] = chain.layer
-        _replace(network, chain)
+        folding.calls_of[chain.nodes[-1]] = _replace(network, chain)
     _reshape(network)
     network.delete_all_unused_submodules()
     network.recompile()
@@ -83,6 +83,12 @@ class _Folding:
         self.places = {step.node: place for place, step in enumerate(steps)}
         self.calls = Counter(str(s.node.target) for s in steps if s.node.op == "call_module")
         self.overwriting = [s.node for s in steps if in_place(s.node, self.modules)]
+        # What gives the results of nodes that were folded.
+        self.calls_of: dict[fx.Node, fx.Node] = {}
+        self.origins: dict[fx.Node, set[fx.Node]] = {}
+        for step in steps:
+            read = [self.origins[node] for node in step.inputs]
+            self.origins[step.node] = {step.node} if step.kind == "input" else set().union(*read)
 
     def refusal(self, step: graph.Step) -> str:
         """Why a layer stays as it is; empty where it need not."""
@@ -147,14 +153,17 @@ class _Folding:
         return norm if norm.running_mean is not None and norm.running_var is not None else None
 
     def _summand(self, last: fx.Node, user: graph.Step) -> fx.Node | None:
-        """The other tensor of a sum, of the same shape."""
+        """The other tensor of a sum, of the same shape for every batch."""
         if len(user.inputs) != 2 or user.inputs[0] is user.inputs[1]:
             return None
         if in_place(user.node, self.modules) and user.inputs[0] is not last:
             return None
         other = user.inputs[1] if user.inputs[0] is last else user.inputs[0]
         same = last.meta.get("shape") == user.shape == other.meta.get("shape")
-        return other if same else None
+        # A parameter, or another input, may have one row only by chance.
+        if not same or not self.origins[last] & self.origins[other]:
+            return None
+        return self.calls_of.get(other, other)
 
 
 def _read(name: str, module: nn.Module) -> Layer:
@@ -199,20 +208,21 @@ def _normalised(layer: Layer, norm: nn.modules.batchnorm._BatchNorm) -> Layer:
     return replace(layer, weight=layer.weight.double() * rows, bias=centred)
 
 
-def _replace(network: fx.GraphModule, chain: _Chain) -> None:
-    """Let one call of a ``Dense`` module give what the chain gives."""
+def _replace(network: fx.GraphModule, chain: _Chain) -> fx.Node:
+    """Let one call of a ``Dense`` module, which is returned, give what the chain gives."""
     install(network, chain.layer.name, Dense(chain.layer))
     first, *rest = chain.nodes
     x = first.args[0] if first.args else first.kwargs["input"]
     read = (x,) if chain.residual is None else (x, chain.residual)
     if not rest:
         first.args, first.kwargs = read, {}
-        return
+        return first
     with network.graph.inserting_after(chain.nodes[-1]):
         call = network.graph.call_module(chain.layer.name, read)
     chain.nodes[-1].replace_all_uses_with(call)
     for node in reversed(chain.nodes):
         network.graph.erase_node(node)
+    return call
 
 
 def install(network: nn.Module, name: str, module: nn.Module) -> None:

@@ -1,12 +1,17 @@
 """A layer and all that is computed with it: y = activation(layer(x) + bias + residual)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# An object, the name of its attribute, and a value.
+Setting = tuple[Any, str, Any]
 # Those that the kernels know (``sparseprune.kernels.epilogue``).
 ACTIVATIONS = ("identity", "relu", "relu6", "silu", "hardswish", "sigmoid", "gelu")
 
@@ -68,7 +73,7 @@ class Layer:
         """The definition, in float64."""
         bias = None if self.bias is None else self.bias.double()
         # For a single use cuDNN would try all it has.
-        with torch.backends.cudnn.flags(enabled=False):
+        with lent((torch.backends.cudnn, "enabled", False)):
             y = self.product(x.double(), self.weight.double(), bias)
         return finish(y, None if residual is None else residual.double(), self.activation)
 
@@ -77,6 +82,19 @@ class Layer:
         if not self.is_conv:
             return F.linear(x, weight, bias)
         return F.conv2d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+@contextmanager
+def lent(*settings: Setting) -> Iterator[None]:
+    """Set attributes, and what they were when that is over."""
+    before = [(where, name, getattr(where, name)) for where, name, _ in settings]
+    try:
+        for where, name, value in settings:
+            setattr(where, name, value)
+        yield
+    finally:
+        for where, name, value in reversed(before):
+            setattr(where, name, value)
 
 
 def finish(y: Tensor, residual: Tensor | None, activation: str) -> Tensor:

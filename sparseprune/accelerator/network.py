@@ -1,5 +1,6 @@
 """An accelerated network: a module that is called as the one it was made from."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,8 +10,11 @@ from torch import Tensor, fx, nn
 from torch.utils import _pytree as pytree
 
 from sparseprune.accelerator.explanation import Explanation
+from sparseprune.accelerator.layer import Setting, lent
 from sparseprune.accelerator.timing import captured
 from sparseprune.errors import InputError
+
+_LENDING = threading.RLock()
 
 
 class Accelerated(nn.Module):
@@ -31,18 +35,18 @@ class Accelerated(nn.Module):
         self,
         network: fx.GraphModule,
         explanation: Explanation,
-        shapes: tuple[torch.Size, ...],
+        inputs: tuple[Tensor, ...],
         dtype: torch.dtype,
         device: torch.device,
         *,
         tf32: bool,
         cuda_graph: bool,
     ) -> None:
-        """Of a network whose layers are chosen and lie on ``device``."""
+        """Of a network whose layers are chosen for ``inputs`` and lie on ``device``."""
         super().__init__()
         self.network, self._explanation = network, explanation
-        self._shapes, self._tf32, self._cuda_graph = shapes, tf32, cuda_graph
-        self.batch = shapes[0][0] if shapes and shapes[0] else 1
+        self._kinds, self._tf32, self._cuda_graph = _kinds(inputs), tf32, cuda_graph
+        self.batch = len(inputs[0]) if inputs and inputs[0].ndim else 1
         # Says where the network is, and in which type, wherever it is moved to.
         self.register_buffer("anchor", torch.empty(0, dtype=dtype, device=device), persistent=False)
         self._replay: Callable[..., Any] | None = None
@@ -56,9 +60,9 @@ class Accelerated(nn.Module):
         if not all(isinstance(x, Tensor) for x in inputs):
             raise InputError("expected tensors, each in its place; pass them without names")
         laid = tuple(laid_out(x, self.anchor.device, self.anchor.dtype) for x in inputs)
-        shapes = tuple(x.shape for x in laid)
+        asked = self._cuda_graph and _kinds(laid) == self._kinds
         with torch.no_grad(), arithmetic(self.anchor.device, tf32=self._tf32):
-            if not self._cuda_graph or shapes != self._shapes or self.anchor.device.type != "cuda":
+            if not asked or self.anchor.device.type != "cuda":
                 return self.network(*laid)
             if self._replay is None:
                 self._replay = _recorded(self.network, laid)
@@ -89,38 +93,58 @@ def laid_out(x: Tensor, device: torch.device, dtype: torch.dtype) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
 
 
+def _kinds(inputs: tuple[Tensor, ...]) -> list[tuple[torch.Size, bool]]:
+    """What a recorded network asks of its inputs: it rounds floats, but never to integers."""
+    return [(x.shape, x.is_floating_point()) for x in inputs]
+
+
 @contextmanager
 def arithmetic(device: torch.device, *, tf32: bool) -> Iterator[None]:
     """Lend torch's process-wide settings for float32 products and cuDNN's choice to a call."""
-    if device.type != "cuda":
-        yield
-        return
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("high" if tf32 else "highest")
-    try:
+    with torch.autocast(device.type, enabled=False):
+        if device.type != "cuda":
+            yield
+            return
+        cudnn = torch.backends.cudnn
+        # Threads that interleave would restore one another's; they launch in turn anyway.
         with (
+            _LENDING,
             torch.cuda.device(device),
-            torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=tf32),
+            lent((cudnn, "enabled", True), (cudnn, "benchmark", True), *_precision(tf32)),
         ):
             yield
-    finally:
-        torch.set_float32_matmul_precision(before)
+
+
+def _precision(tf32: bool) -> tuple[Setting, Setting]:
+    """Which float32 products may round their factors."""
+    cublas: Any = torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
+    # From torch 2.9 on the older names cannot be read once a user has set the newer ones.
+    if hasattr(cublas, "fp32_precision"):
+        word = "tf32" if tf32 else "ieee"
+        return (cublas, "fp32_precision", word), (cudnn.conv, "fp32_precision", word)
+    return (cublas, "allow_tf32", tf32), (cudnn, "allow_tf32", tf32)
 
 
 def _recorded(network: fx.GraphModule, inputs: tuple[Tensor, ...]) -> Callable[..., Any]:
     """The network as a CUDA graph for inputs of these shapes; answers are copies."""
-    held = tuple(x.clone() for x in inputs)
+    with torch.inference_mode(False):  # or only inference mode could write to them
+        held = tuple(x.clone() for x in inputs)
     answer: list[Any] = []
 
     def run() -> None:
         answer[:] = [network(*held)]
 
     replay = captured(run)
+    done = torch.cuda.Event()  # type: ignore[no-untyped-call]
 
     def call(*given: Tensor) -> Any:
+        done.wait()  # for a call on another stream
         for target, source in zip(held, given, strict=True):
             target.copy_(source)
         replay()
-        return pytree.tree_map_only(Tensor, Tensor.clone, answer[0])
+        copied = pytree.tree_map_only(Tensor, Tensor.clone, answer[0])
+        done.record()
+        return copied
 
     return call

@@ -100,7 +100,7 @@ class FeatureMajor(Grouped):
         y = x.new_empty(*x.shape[:-1], self._layer.weight.shape[0])
         # A sum comes before the activation, which is then torch's.
         activation = self._layer.activation if residual is None else "identity"
-        out = y.view(len(rows), -1).t()
+        out = y.view(len(rows), y.shape[-1]).t()
         grouped_feature_major(
             rows.t(), self._weight(), self.bias, activation=activation, tf32=self._tf32, out=out
         )

@@ -1,8 +1,10 @@
 """Times on a GPU: contestants in turn, weights cold in its cache, medians of many rounds."""
 
+import functools
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import torch
 
@@ -14,8 +16,8 @@ Call = Callable[[], object]
 _WARM, _ROUNDS = 3, 20
 # Calls before a capture: kernels are compiled and libraries choose theirs.
 _PREPARING = 2
-# Elements of the copy and extent of the product that ceilings are read from: 512 MiB of float16
-# and 0.3 PFLOP, large against any cache and any launch.
+# Elements of the copy and extent of the product that ceilings are read from: 256 MiB of float16
+# and 0.14 TFLOP, large against any cache and any launch.
 _COPIED, _EXTENT = 2**27, 4096
 
 
@@ -69,27 +71,50 @@ class GpuTimer:
         return {name: statistics.median(found) for name, found in times.items()}
 
 
+@dataclass(frozen=True)
+class Recording:
+    """A CUDA graph with the calls it was made of, which hold the memory that it reads."""
+
+    graph: Any
+    run: Call
+
+    def __call__(self) -> None:
+        """Replay it."""
+        self.graph.replay()
+
+
 def captured(run: Call) -> Call:
     """``run`` as a CUDA graph of the current device: a call replays it.
 
     Raises:
         InputError: some operation waits for the GPU, which a graph cannot.
     """
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        _warmed(run)
-    torch.cuda.current_stream().wait_stream(stream)
+    side = _side_stream(torch.cuda.current_device())
+    side.wait_stream(torch.cuda.current_stream())
     graph = torch.cuda.CUDAGraph()
-    try:
-        with torch.cuda.graph(graph):
-            run()
-    except RuntimeError as error:
-        raise InputError(
-            f"cuda_graph: expected what a CUDA graph can hold, got: {first_line(error)}; "
-            "leave cuda_graph out"
-        ) from error
-    return graph.replay
+    # A capture that fails leaves its stream current, unless this is around it.
+    with torch.cuda.stream(side):
+        _warmed(run)
+        try:
+            # Other threads may go on allocating.
+            with torch.cuda.graph(graph, stream=side, capture_error_mode="thread_local"):
+                run()
+        except RuntimeError as error:
+            # The end of a capture that failed raises too.
+            first = error.__context__
+            cause = first if isinstance(first, RuntimeError) else error
+            raise InputError(
+                f"cuda_graph: expected what a CUDA graph can hold, got: {first_line(cause)}; "
+                "leave cuda_graph out"
+            ) from error
+    torch.cuda.current_stream().wait_stream(side)
+    return Recording(graph, run)
+
+
+@functools.cache
+def _side_stream(device: int) -> torch.cuda.Stream:
+    """One for each GPU, as cuBLAS keeps up to 32 MiB for every stream it has seen."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def ceilings(timer: GpuTimer, device: torch.device, dtype: torch.dtype) -> Ceilings:

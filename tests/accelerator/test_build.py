@@ -190,6 +190,19 @@ def test_models_of_another_type_are_refused(judge):
         module.build(Wide(), torch.ones(2, 4), CPU, torch.float16, judge)
 
 
+def test_autocast_around_it_changes_nothing(resnet, judge):
+    accelerated = module.build(resnet, X, CPU, torch.float32, judge)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert accelerated(X).dtype == torch.float32
+
+
+@pytest.mark.parametrize(("given", "index"), [("cuda:0", 0), ("cuda", 1), ("cuda:1", 1)])
+def test_a_gpu_that_is_named_is_the_one(monkeypatch, given, index):
+    for name, value in {"is_available": True, "device_count": 2, "current_device": 1}.items():
+        monkeypatch.setattr(torch.cuda, name, lambda value=value: value)
+    assert module._gpu(given) == torch.device("cuda", index)
+
+
 def test_tensors_by_name_are_refused(resnet, judge):
     accelerated = module.build(resnet, X, CPU, torch.float32, judge)
     with pytest.raises(InputError, match="expected tensors"):

@@ -86,7 +86,9 @@ def test_a_gain_within_the_noise_of_dense_is_none(decide, again, choice):
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (lambda y: y * torch.nan, "wrong by nan"),
+        (lambda y: y * torch.nan, "not finite"),
+        (lambda y: y.index_fill(0, torch.tensor([2]), torch.nan), "not finite"),
+        (lambda y: y.index_fill(0, torch.tensor([5]), 0), "wrong by"),
         (lambda y: y.index_fill(1, torch.tensor([15]), 0), "wrong by"),
         (lambda y: y * (1 + 2e-6), "wrong by"),
         (lambda y: y @ y, "mat1 and mat2"),

@@ -137,6 +137,26 @@ def test_batch_norm_after_a_linear_layer_is_folded(settled):
     assert found.layers["0"].activation == "relu"
 
 
+def test_a_sum_with_a_layer_that_was_folded_before_is_folded(settled):
+    model = Calls(
+        lambda s, x: s.norm(s.a(x)) + torch.relu(s.b(x)), a=conv(), b=conv(), norm=nn.BatchNorm2d(4)
+    )
+    found = fused(settled(model), torch.randn(2, 4, 5, 5))
+    assert found.layers["a"].residual
+    assert found.layers["b"].activation == "relu"
+
+
+@pytest.mark.parametrize("function", [lambda s, x: s.a(s.place) + x, lambda s, x: s.a(x) + s.place])
+def test_parameters_are_not_taken_for_images_where_there_is_one(function):
+    model = Calls(function, a=conv())
+    model.place = nn.Parameter(torch.randn(1, 4, 5, 5))
+    found = fused(model, torch.randn(1, 4, 5, 5))
+    assert not found.layers["a"].residual
+    images = torch.randn(3, 4, 5, 5).double()
+    with torch.no_grad():
+        assert torch.allclose(found.network(images), model(images))
+
+
 def test_views_take_images_that_lie_channels_last():
     model = Calls(lambda self, x: self.layer(x).view(x.shape[0], -1), layer=conv())
     network = fuse(model, torch.randn(2, 4, 5, 5)).network

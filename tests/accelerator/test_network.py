@@ -1,20 +1,73 @@
+import pytest
 import torch
 
+from sparseprune.accelerator import network
+from sparseprune.accelerator.layer import Layer, lent
 from sparseprune.accelerator.network import arithmetic, laid_out
+
+CUDA = torch.device("cuda")
 
 
 def settings():
-    cudnn = torch.backends.cudnn
-    return torch.get_float32_matmul_precision(), cudnn.benchmark, cudnn.allow_tf32
+    cudnn, cublas = torch.backends.cudnn, torch.backends.cuda.matmul
+    if not hasattr(cublas, "fp32_precision"):
+        return cudnn.benchmark, cublas.allow_tf32, cudnn.allow_tf32
+    return cudnn.benchmark, cublas.fp32_precision == "tf32", cudnn.conv.fp32_precision == "tf32"
 
 
 def test_settings_of_the_process_are_lent(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device", lambda _: torch.no_grad())
-    before = settings()
-    for tf32, word in ((True, "high"), (False, "highest")):
-        with arithmetic(torch.device("cuda"), tf32=tf32):
-            assert settings() == (word, True, tf32)
-        assert settings() == before
+    before = settings(), torch.get_float32_matmul_precision()
+    for tf32 in (True, False):
+        with arithmetic(CUDA, tf32=tf32):
+            assert settings() == (True, tf32, tf32)
+            # In here cuDNN is switched off for a product.
+            Layer("fc", torch.ones(2, 2), None).exact(torch.ones(1, 2), None)
+            assert settings() == (True, tf32, tf32)
+        assert (settings(), torch.get_float32_matmul_precision()) == before
+
+
+@pytest.mark.parametrize("word", ["ieee", "tf32"])
+def test_users_of_the_newer_settings_have_them_back(monkeypatch, word):
+    cublas, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn.conv
+    if not hasattr(cublas, "fp32_precision"):
+        pytest.skip("this torch has the older ones only")
+    monkeypatch.setattr(torch.cuda, "device", lambda _: torch.no_grad())
+    given = ((cublas, "fp32_precision", word), (convolutions, "fp32_precision", word))
+    with lent(*given):
+        with arithmetic(CUDA, tf32=word == "ieee"):
+            Layer("fc", torch.ones(2, 2), None).exact(torch.ones(1, 2), None)
+        assert (cublas.fp32_precision, convolutions.fp32_precision) == (word, word)
+
+
+class Event:
+    """Notes who waited for it and who recorded it."""
+
+    def __init__(self):
+        self.seen = []
+
+    def wait(self):
+        self.seen.append("wait")
+
+    def record(self):
+        self.seen.append("record")
+
+
+def test_a_recorded_network_may_be_called_in_any_mode(monkeypatch):
+    event = Event()
+    monkeypatch.setattr(network, "captured", lambda run: run)
+    monkeypatch.setattr(torch.cuda, "Event", lambda: event)
+    with torch.inference_mode():
+        call = network._recorded(lambda x: {"out": x + 1}, (torch.zeros(2),))
+        assert call(torch.ones(2))["out"].tolist() == [2, 2]
+    assert call(torch.zeros(2))["out"].tolist() == [1, 1]
+    assert event.seen == ["wait", "record"] * 2
+
+
+def test_a_recorded_network_takes_the_kinds_of_inputs_it_was_recorded_with():
+    words, picture = torch.ones(1, 2, dtype=torch.int64), torch.ones(1, 2)
+    assert network._kinds((words,)) == network._kinds((words.int(),))
+    assert network._kinds((picture,)) != network._kinds((words,))
 
 
 def test_a_cpu_is_left_alone():

@@ -92,6 +92,11 @@ def test_feature_major_layers(call, residual, dtype):
     assert call(module.form, x, added).is_contiguous()
 
 
+def test_feature_major_layers_take_no_tokens(call):
+    module = made(packed.FeatureMajor, linear(), Fit(16, 1))
+    assert call(module.form, torch.randn(3, 0, 64), None).shape == (3, 0, 40)
+
+
 @pytest.mark.parametrize("tokens", [1, 4, 5])
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_segments_take_any_number_of_tokens(call, dtype, tokens):

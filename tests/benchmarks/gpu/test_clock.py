@@ -11,7 +11,7 @@ class Device:
     """CUDA as far as the clock uses it: a replay takes 1 ms, every third 9 ms."""
 
     def __init__(self):
-        self.now, self.replays, self.capturing = 0.0, 0, False
+        self.now, self.replays, self.capturing, self.stream = 0.0, 0, False, None
 
     def advance(self):
         self.replays += 1
@@ -41,14 +41,23 @@ def device(monkeypatch):
             device.advance()
 
     @contextlib.contextmanager
-    def capture(graph):
-        device.capturing = True
+    def current(stream):
+        before, device.stream = device.stream, stream
+        try:
+            yield
+        finally:
+            device.stream = before
+
+    @contextlib.contextmanager
+    def capture(graph, stream):
+        """As torch's, which leaves its stream current when it fails."""
+        device.capturing, device.stream = True, stream
         yield
         device.capturing = False
 
     stand_ins = {
         "Stream": Stream, "Event": Event, "CUDAGraph": Graph, "graph": capture,
-        "current_stream": Stream, "stream": lambda side: contextlib.nullcontext(),
+        "current_stream": Stream, "stream": current,
         "synchronize": lambda: None,
     }  # fmt: skip
     for name, value in stand_ins.items():
@@ -65,6 +74,16 @@ def test_a_graph_takes_turns_with_the_copies(device, copies, captured):
     assert made[copies:] == [(True, n % copies) for n in range(captured)]
     assert device.replays == WARM + REPLAYS
     assert us == pytest.approx(1000 / captured)
+
+
+def test_a_capture_that_fails_leaves_the_current_stream_as_it_was(device):
+    def call():
+        if device.capturing:
+            raise RuntimeError("operation not permitted when stream is capturing")
+
+    with pytest.raises(RuntimeError, match="not permitted"):
+        Graphs().microseconds([call])
+    assert device.stream is None
 
 
 def test_calls_of_python_are_timed_in_a_row(device):

@@ -68,3 +68,33 @@ def test_rows_have_one_place(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         run.main()
     assert "there is no --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["cpu", "--dry"], "--suite cpu has no --dry; leave it out"),
+        (["cpu", "--part", "conv"], "--suite cpu has no --part"),
+        (["gpu", "--isa", "avx2"], "--suite gpu has no --isa"),
+        (["gpu", "--rounds", "3"], "--suite gpu has no --rounds"),
+        (["gpu", "--budget", "nan"], "--budget: expected seconds above zero, got nan"),
+        (["gpu", "--budget", "0"], "--budget: expected seconds above zero, got 0"),
+    ],
+)
+def test_options_that_would_not_be_read_are_refused(monkeypatch, capsys, options, message):
+    monkeypatch.setattr(sys, "argv", [str(RUN), "--suite", *options])
+    with pytest.raises(SystemExit):
+        run.parse()
+    assert message in capsys.readouterr().err
+
+
+def test_nothing_is_measured_in_the_interpreter(monkeypatch):
+    pytest.importorskip("triton")
+    from gpu import suite
+
+    seen = []
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    monkeypatch.setattr(suite, "main", lambda *_: seen.append(os.environ["TRITON_INTERPRET"]))
+    monkeypatch.setattr(sys, "argv", [str(RUN), "--suite", "gpu"])
+    run.main()
+    assert seen == ["0"]
