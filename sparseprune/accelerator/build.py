@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from sparseprune import graph
-from sparseprune.accelerator import explanation
+from sparseprune.accelerator import explanation, gate
 from sparseprune.accelerator.candidates import BASELINE
 from sparseprune.accelerator.contest import Decision, contest
 from sparseprune.accelerator.dense import Dense
@@ -59,6 +59,7 @@ def accelerate(
     Raises:
         InputError: there is no such GPU, the model cannot be traced, does not take
             ``example_inputs`` or computes in another type.
+        GateError: the whole network's answers differ by more than rounding adds up to.
     """
     place = _gpu(device)
     kind = _type(model, dtype, tf32)
@@ -90,7 +91,7 @@ def build(
     contests = _Contests(network, layers, judge, tf32)
     try:
         with torch.no_grad():
-            contests.run(*inputs)
+            contests.run(*(x.clone() for x in inputs))
     except RuntimeError as error:
         raise InputError(
             f"expected a model that runs in {dtype} on {device}, got: {first_line(error)}; "
@@ -98,6 +99,7 @@ def build(
         ) from error
     with torch.no_grad():
         total = _compare(dense, network, inputs, contests.decisions, judge.timer)
+        gate.check(network, inputs, fused.expected)
     return Accelerated(
         network,
         explanation.Explanation(_rows(fused, contests.decisions), total),

@@ -13,6 +13,7 @@ from torch import Tensor, fx, nn
 
 from sparseprune import graph
 from sparseprune.accelerator.dense import Dense
+from sparseprune.accelerator.gate import Answers, answers
 from sparseprune.accelerator.layer import ACTIVATIONS, Layer
 from sparseprune.graph.steps import in_place
 
@@ -25,11 +26,13 @@ class Fused:
         network: its layers are ``Dense`` modules of the names they had.
         layers: by name; not yet rounded where BatchNorm was folded in.
         left: layers that are as they were, by name, and why.
+        expected: what the network gave for the example inputs before.
     """
 
     network: fx.GraphModule
     layers: dict[str, Layer]
     left: dict[str, str]
+    expected: Answers
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,9 @@ def fuse(
         InputError: the model cannot be copied or traced, or does not take ``example_inputs``.
     """
     network, steps = graph.walk(model, example_inputs, device)
+    with torch.no_grad():
+        place = [x.to(device) for x in graph.tensors(example_inputs)]
+        expected = answers(network, place)
     folding = _Folding(network, steps)
     layers, left = {}, {}
     # Of two layers whose results are added the later one adds: the other's is there by then.
@@ -71,7 +77,7 @@ def fuse(
     network.delete_all_unused_submodules()
     network.recompile()
     order = [step.layer for step in steps if step.layer in layers]
-    return Fused(network, {name: layers[name] for name in order}, left)
+    return Fused(network, {name: layers[name] for name in order}, left, expected)
 
 
 class _Folding:

@@ -9,7 +9,7 @@ import sparseprune as sp
 from sparseprune.accelerator import build as module
 from sparseprune.accelerator.candidates import Candidate
 from sparseprune.accelerator.dense import Dense
-from sparseprune.errors import InputError
+from sparseprune.errors import GateError, InputError
 
 CPU = torch.device("cpu")
 X = torch.randn(2, 16, 6, 6, generator=torch.Generator().manual_seed(1))
@@ -46,6 +46,56 @@ def test_inputs_are_rounded_to_the_type(resnet, judge, dtype):
     assert y.dtype == dtype
     with torch.no_grad():
         assert torch.allclose(y.float(), resnet(X), rtol=0.1, atol=0.1)
+
+
+class Overwritten(nn.Module):
+    """Channels last, the view is a copy: what is written to it does not reach the image."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(16, 4, 3)
+
+    def forward(self, x):
+        y = self.conv(x)
+        y.view(y.size(0), -1).mul_(0.5)
+        return y
+
+
+def test_networks_that_answer_otherwise_are_refused(judge):
+    with pytest.raises(GateError, match=r"1 of their norm .* expected at most 0\.1; .* views"):
+        module.build(Overwritten(), X, CPU, torch.float32, judge)
+
+
+def test_numbers_too_large_for_the_type_are_refused(judge):
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 1))
+    nn.init.constant_(model[0].weight, 1e4)
+    nn.init.constant_(model[1].weight, 0.1)
+    x = torch.rand(2, 8, generator=torch.Generator().manual_seed(0)) + 1
+    with pytest.raises(GateError, match="bfloat16"):
+        module.build(model, x, CPU, torch.float16, judge)
+    module.build(model, x, CPU, torch.bfloat16, judge)
+
+
+def test_what_is_drawn_at_random_is_no_mistake(judge):
+    module.build(Drawing(), X, CPU, torch.float32, judge)
+
+
+class Drawing(nn.Module):
+    """Drops values in eval mode too."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(16, 4, 3)
+
+    def forward(self, x):
+        return nn.functional.dropout(self.conv(x), 0.5, training=True)
+
+
+def test_example_inputs_stay_as_they_are(judge):
+    x = torch.randn(2, 16, generator=torch.Generator().manual_seed(0))
+    before = x.clone()
+    module.build(nn.Sequential(nn.ReLU(inplace=True), nn.Linear(16, 2)), x, CPU, x.dtype, judge)
+    assert torch.equal(x, before)
 
 
 def test_faster_layers_take_the_places_of_dense_ones(resnet, clock, ceilings, twins):
