@@ -189,7 +189,10 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected a readable recipe, got {error}") from error
+        found = (isinstance(error, OSError) and error.strerror) or error
+        raise InputError(
+            f"{path}: expected a readable recipe, got {found}; check the path"
+        ) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise InputError(f"{path}: expected YAML, got {' '.join(str(error).split())}") from error
     return parse(document, str(path), overrides)
