@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
@@ -44,16 +44,22 @@ def leftovers(folder: Path) -> list[Path]:
     return list(folder.rglob(f".*{_SUFFIX}"))
 
 
-def check_writable(path: Path, suffix: str) -> Path:
+def check_writable(path: Path, suffix: str, sources: Iterable[Path | None] = ()) -> Path:
     """``path``, if a file of that ``suffix`` can be written there; asked before long work.
 
     Raises:
-        InputError: it is a folder, does not end in ``suffix``, or its folder cannot be written.
+        InputError: it is a folder or one of ``sources``, does not end in ``suffix``, or its folder
+            cannot be written.
     """
     if path.is_dir():
         raise InputError(f"{path}: expected a file to write, got a folder; add a file name")
     if path.suffix != suffix:
         raise InputError(f"{path}: expected a path that ends in {suffix}, got {path.name!r}")
+    for source in sources:
+        if source is not None and path.exists() and source.exists() and path.samefile(source):
+            raise InputError(
+                f"{path}: expected a file to write, got one that is read; choose a new name"
+            )
     nearest = next(folder for folder in path.absolute().parents if folder.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(f"{path}: cannot write in {nearest}; choose a folder you may write in")

@@ -56,6 +56,18 @@ def test_check_writable(tmp_path):
         check_writable(tmp_path / "file" / "a.x", ".x")
 
 
+def test_a_file_that_is_read_is_not_written(tmp_path):
+    source, link = tmp_path / "source.x", tmp_path / "link.x"
+    source.write_text("")
+    link.symlink_to(source)
+    for path in (source, link):
+        with pytest.raises(
+            InputError, match=r"\.x: expected a file to write, got one that is read"
+        ):
+            check_writable(path, ".x", (None, tmp_path / "gone.x", source))
+    assert check_writable(tmp_path / "new.x", ".x", (source,))
+
+
 def test_what_a_killed_process_leaves_is_read_by_nobody(tmp_path):
     path = tmp_path / "records" / "a.jsonl"
     with replacing(path) as temporary:

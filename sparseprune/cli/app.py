@@ -1,16 +1,39 @@
 """The verbs, in the order a model travels. Each imports what it needs when it is called."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from sparseprune import __version__
 from sparseprune.cli import checks, deployment, networks, pruning, runs, sweeps, timing
 from sparseprune.cli.methods import WithMethods
-from sparseprune.cli.shell import OVERRIDES
+from sparseprune.cli.shell import BAD_INPUT, OVERRIDES, print_error
+
+_AS_JSON = f"{__name__}.json"
+# Where the class itself lies depends on the version of typer.
+_USAGE: Any = typer.BadParameter.__base__
+
+
+class _Verbs(TyperGroup):
+    """Says what is wrong with a command as JSON too, where that was asked for."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta[_AS_JSON] = "--json" in args
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except _USAGE as error:
+            if ctx.meta[_AS_JSON]:
+                print_error(error.format_message(), BAD_INPUT)
+            raise
+
 
 app = typer.Typer(
     name="sparseprune",
+    cls=_Verbs,
     help="Prune a network, run it truly faster, check what the speed-up hides.",
     no_args_is_help=True,
     add_completion=False,

@@ -60,7 +60,7 @@ def slim(
     from sparseprune.formats import checkpoint as checkpoints
     from sparseprune.pipeline import shipping
 
-    check_writable(out, ".safetensors")
+    check_writable(out, ".safetensors", (checkpoint,))
     slimmed = shipping.slim_network(checkpoints.load(checkpoint), round_to)
     shipping.require_smaller(slimmed, str(checkpoint))
     checkpoints.save(out, slimmed)

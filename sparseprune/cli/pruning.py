@@ -119,7 +119,7 @@ def _prune(files: _Files, entry: dict[str, Any], changes: dict[str, Any]) -> Out
 
     out, masks = files.out, files.masks
     for path in (out, masks or out):
-        check_writable(path, ".safetensors")
+        check_writable(path, ".safetensors", (files.checkpoint, files.parent, files.early))
     if masks == out:
         raise InputError(f"{out}: expected two files, got one path for --out and --masks")
     settings = recipes.check(recipes.Prune, entry, "prune")

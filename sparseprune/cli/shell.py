@@ -77,7 +77,7 @@ def verb(function: Callable[P, Outcome]) -> Callable[P, None]:
             if debug:
                 notes().print_exception()
             if as_json:
-                _print(json.dumps({"error": sentence, "exit": code}))
+                print_error(sentence, code)
             _fail(sentence, code)
         else:
             if outcome.failure:
@@ -126,6 +126,11 @@ def _explain(error: BaseException) -> tuple[str, int | None]:
 def _fail(sentence: str, code: int) -> None:
     notes().print(f"sparseprune: {sentence}", style="bold red", markup=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+def print_error(sentence: str, code: int) -> None:
+    """What a verb that failed says to programs."""
+    _print(json.dumps({"error": sentence, "exit": code}))
 
 
 def _json(result: Any) -> str:

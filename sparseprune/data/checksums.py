@@ -8,8 +8,10 @@ from sparseprune.errors import InputError
 _BLOCK = 1 << 20
 
 
-def check_md5(path: Path, expected: str | None) -> None:
+def check_md5(path: Path, expected: str | None, key: str = "data.checksums") -> None:
     """Raise unless the file's MD5 is ``expected`` (None: no digest was published).
+
+    ``key`` is the recipe's that asks for this.
 
     Raises:
         InputError: missing, unreadable, or another file.
@@ -26,5 +28,5 @@ def check_md5(path: Path, expected: str | None) -> None:
     if value.hexdigest() != expected:
         raise InputError(
             f"{path}: expected the published file (MD5 {expected}), got {value.hexdigest()}; fetch "
-            "it again, or set data.checksums to false for a set of your own in this layout"
+            f"it again, or set {key} to false for a set of your own in this layout"
         )

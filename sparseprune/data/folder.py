@@ -31,7 +31,7 @@ def load(settings: recipe.Data) -> tuple[Dataset, Dataset]:
     the classes. Only the pictures that the limits keep are opened.
 
     Raises:
-        InputError: no root, no classes, a class the training split lacks, or an unusable picture.
+        InputError: no root, no classes, a class without training pictures, or an unusable picture.
     """
     if settings.root is None:
         raise InputError("data.root: expected a folder of pictures for data 'folder', got none")
@@ -43,6 +43,13 @@ def load(settings: recipe.Data) -> tuple[Dataset, Dataset]:
             f"{settings.root / 'test' / unknown[0]}: expected one of the training classes "
             f"({', '.join(classes)}); rename or remove the folder"
         )
+    for name in classes:
+        place = settings.root / "train" / name
+        if not any(_is_picture(path) for path in place.iterdir()):
+            raise InputError(
+                f"{place}: expected pictures ({', '.join(sorted(SUFFIXES))}) of this class, found "
+                "none; add some, or remove the folder"
+            )
     train_files, train_labels = _files(settings.root / "train", classes, settings.train)
     test_files, test_labels = _files(settings.root / "test", classes, settings.test)
     files = [*train_files, *test_files]
@@ -100,13 +107,17 @@ def _files(split: Path, classes: tuple[str, ...], limit: int | None) -> tuple[li
         (path, label)
         for label, name in enumerate(classes)
         for path in sorted((split / name).glob("*"))
-        if path.suffix.lower() in SUFFIXES
+        if _is_picture(path)
     ]
     if not found:
         raise InputError(f"{split}: expected pictures ({', '.join(sorted(SUFFIXES))}), found none")
     labels = np.array([label for _, label in found], np.int64)
     chosen = prefix(labels, limit, str(split))
     return [found[place][0] for place in chosen], labels[chosen]
+
+
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
 
 
 def _size(path: Path) -> tuple[int, int]:

@@ -27,6 +27,11 @@ def hold_out(train: Dataset, fraction: float) -> tuple[Dataset, Dataset]:
     """
     total = len(train.labels)
     count = round(fraction * total)
+    if total < 2:
+        raise InputError(
+            f"data.validation: expected at least 2 training pictures to hold some out, got {total};"
+            " give more, or set it to 0"
+        )
     if not 0 < count < total:
         raise InputError(
             f"data.validation: expected a fraction that holds out 1 to {total - 1} of {total} "

@@ -64,6 +64,10 @@ def read(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]
     except FileNotFoundError as error:
         raise InputError(f"{path}: expected a {kind} file, found none; check the path") from error
     except (OSError, SafetensorError) as error:
+        if path.is_dir():
+            raise InputError(
+                f"{path}: expected a {kind} file, got a folder; check the path"
+            ) from error
         raise InputError(
             f"{path}: expected a whole safetensors file, got {error}; "
             f"the file is cut short or foreign, so write the {kind} again"

@@ -180,6 +180,17 @@ class Recipe(Section):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
 
 
+class _KeysOnce(yaml.SafeLoader):
+    """Of a key that stands twice YAML's own loader takes the last, in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.YAMLError(f"the key {key!r} twice{node.start_mark}; keep one of them")
+        return super().construct_mapping(node, deep)
+
+
 def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
     """Read a recipe file and lay ``overrides`` (dotted keys, e.g. ``train.epochs``) over it.
 
@@ -187,9 +198,12 @@ def load(path: Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
         InputError: the file cannot be read, or a key or value is not what a recipe has.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), _KeysOnce)
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: expected a readable recipe, got {error}") from error
+        found = (isinstance(error, OSError) and error.strerror) or error
+        raise InputError(
+            f"{path}: expected a readable recipe, got {found}; check the path"
+        ) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise InputError(f"{path}: expected YAML, got {' '.join(str(error).split())}") from error
     return parse(document, str(path), overrides)

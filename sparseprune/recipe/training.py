@@ -96,6 +96,11 @@ class Train(Section):
     def _fits_schedule(self) -> "Train":
         if self.schedule == "multi_step" and not self.milestones:
             raise ValueError("schedule multi_step: expected milestones (epochs), got none")
+        if self.schedule != "multi_step" and self.milestones and not self.preset:
+            raise ValueError(
+                f"milestones {self.milestones}: expected schedule multi_step with them, got "
+                f"{self.schedule}; set the schedule or leave milestones out"
+            )
         if self.schedule == "one_cycle" and self.warmup_epochs > 0:
             raise ValueError(
                 "schedule one_cycle: expected warmup (a fraction of the steps) instead of "

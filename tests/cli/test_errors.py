@@ -130,6 +130,24 @@ def test_a_checkpoint_of_another_maker(tmp_path):
         assert sentence in stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["trian"], "No such command 'trian'"),
+        (["train"], "Missing argument 'RECIPE'"),
+        (["report", "run", "--owt", "x"], "No such option: --owt"),
+        (["bench", "x.onnx", "--batch"], "--batch"),
+    ],
+)
+def test_commands_that_are_none_are_json_too(arguments, sentence):
+    done = call(arguments[0], "--json", *arguments[1:])
+    assert done.exit_code == 2
+    found = json.loads(done.stdout)
+    assert sentence in found["error"]
+    assert found["exit"] == 2
+    assert call(*arguments).stdout == ""
+
+
 def test_errors_are_json_too(tmp_path):
     done = call("report", tmp_path, "--json")
     assert done.exit_code == 2

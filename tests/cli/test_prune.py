@@ -75,6 +75,21 @@ def test_filters_are_rounded(tiny):
     assert int(load(tiny, "ft").state["fc1.weight"].any(1).sum()) == 4
 
 
+def test_the_network_that_is_pruned_stays(tiny):
+    dense = (tiny.folder / "tiny.safetensors").read_bytes()
+    for words in (
+        ("-o", "tiny.safetensors"),
+        ("-o", "no.safetensors", "--masks", "tiny.safetensors"),
+    ):
+        done = tiny("prune", "tiny.safetensors", "--ratio", 0.5, *words, code=2)
+        assert "expected a file to write, got one that is read" in done.stderr
+    assert (
+        "got one that is read"
+        in tiny("slim", "tiny.safetensors", "-o", "tiny.safetensors", code=2).stderr
+    )
+    assert (tiny.folder / "tiny.safetensors").read_bytes() == dense
+
+
 def test_a_wrong_key_is_named_as_in_a_recipe(tiny):
     words = ("prune", "tiny.safetensors", "-o", "no.safetensors", "--ratio", 0.5)
     done = tiny(*words, "--schedule", "gradual", code=2)

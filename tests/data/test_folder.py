@@ -77,7 +77,7 @@ def test_a_folder_without_classes_is_refused(tmp_path):
 def test_a_folder_without_pictures_is_refused(tmp_path):
     for split in ("train", "test"):
         (tmp_path / split / "cat").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"train: expected pictures \(\.jpeg, \.jpg, \.png\)"):
+    with pytest.raises(InputError, match=r"train/cat: expected pictures \(\.jpeg, \.jpg, \.png\)"):
         load(tmp_path)
 
 
@@ -153,3 +153,13 @@ def test_of_a_set_on_disk_the_first_picture_says_what_the_others_must_be(tmp_pat
 def test_only_sets_of_files_can_be_resized():
     with pytest.raises(InputError, match=r"data\.size: expected one of imagenet, .* got 'fashion"):
         data.load(recipe.Data(size=32))
+
+
+def test_a_class_whose_pictures_cannot_be_read_is_named(tmp_path):
+    fill(tmp_path)
+    (tmp_path / "train" / "eel").mkdir()
+    picture(1).save(tmp_path / "train" / "eel" / "0.bmp")
+    with pytest.raises(
+        InputError, match=r"eel: expected pictures \(.*\) of this class, found none"
+    ):
+        load(tmp_path)

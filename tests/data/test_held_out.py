@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,14 @@ def test_the_recipe_takes_pictures_out_of_training():
     assert parts.test.digest == whole.test.digest
     loaded = data.load(recipe.Data(train=200, test=20, validation=0.1))
     assert [split.digest for split in loaded] == [parts.train.digest, parts.test.digest]
+
+
+def test_one_picture_is_too_few(toy):
+    one = replace(toy, images=toy.images[:1], labels=toy.labels[:1])
+    with pytest.raises(
+        InputError, match=r"at least 2 training pictures .* got 1; give more, or set"
+    ):
+        held_out.hold_out(one, 0.5)
 
 
 @pytest.mark.parametrize("fraction", [0.001, 0.999])

@@ -59,7 +59,7 @@ def test_missing_file(tmp_path):
 
 
 def test_folder_in_place_of_a_file(tmp_path):
-    with pytest.raises(InputError, match="expected a whole safetensors file"):
+    with pytest.raises(InputError, match="expected a thing file, got a folder; check"):
         container.read(tmp_path, "thing")
 
 

@@ -73,6 +73,8 @@ def test_each_mistake_is_named(change, sentence):
         ("- a\n- b", "expected a mapping of settings, got \\['a'"),
         ("a: [", "expected YAML, got"),
         ("", "expected a mapping of settings, got None"),
+        ("prune: []\nprune: []", "expected YAML, got the key 'prune' twice .*; keep one of them"),
+        ("data: {train: 1, test: 2, train: 3}", "got the key 'train' twice .* line 1, column 7"),
     ],
 )
 def test_each_bad_file_is_named(tmp_path, text, sentence):
@@ -87,7 +89,7 @@ def test_patterns_need_no_quotes(tmp_path, pattern):
 
 
 def test_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"nothing.yaml: expected a readable recipe"):
+    with pytest.raises(InputError, match=r"recipe, got No such file or directory; check"):
         recipe.load(tmp_path / "nothing.yaml")
 
 
