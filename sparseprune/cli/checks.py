@@ -59,7 +59,7 @@ def inspect(
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:
-    """Show what an ONNX file is: origin, layers, zeros, and what would run sparse.
+    """Show an ONNX file's origin, layers, zeros, and what runs sparse.
 
     sparseprune inspect wt90.onnx
     """

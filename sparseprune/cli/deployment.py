@@ -63,7 +63,7 @@ def export(
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:
-    """Write the ONNX file to deploy, checked against its source and tuned for this CPU.
+    """Write the ONNX file to deploy, checked and tuned for this CPU.
 
     sparseprune export wt90.safetensors -o wt90.onnx --tune full
 

@@ -35,7 +35,9 @@ def run(
     from sparseprune.environment import cores
     from sparseprune.files import Unwritable
     from sparseprune.pipeline import folder, schedule, stages
+    from sparseprune.train import workers
 
+    workers.refuse("run")
     settings = recipes.load(recipe, overrides.parse(context.args))
     root = out or Path("runs", f"{settings.name}-{settings.digest()}")
     tasks = stages.tasks(folder.RunFolder(root), settings)
@@ -61,7 +63,7 @@ def report(
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:
-    """Rebuild report.html, of a sweep summary.html, from the records alone.
+    """Rebuild the report of a run, or of a sweep, from its records.
 
     sparseprune report runs/quickstart-1a2b3c4d
     """

@@ -46,7 +46,7 @@ def bench(
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:
-    """Time an ONNX file dense, sparse, compact and slim; or files against a baseline.
+    """Time an ONNX file in all its forms, or files against a baseline.
 
     Answers are checked first. Interrupted, it keeps what it has measured.
 

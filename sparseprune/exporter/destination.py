@@ -111,7 +111,9 @@ def _refusals(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Unwritable(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise Unwritable(
+            f"{path}: cannot be written: {error.strerror or error}; make room or write elsewhere"
+        ) from error
 
 
 def _check(path: Path) -> None:

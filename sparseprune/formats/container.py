@@ -44,7 +44,9 @@ def write(
         with replacing(path) as temporary:
             save_file(plain, temporary, metadata={KEY: text})
     except (OSError, SafetensorError) as error:
-        raise Unwritable(f"{path}: cannot be written: {first_line(error)}") from error
+        raise Unwritable(
+            f"{path}: cannot be written: {first_line(error)}; make room or write elsewhere"
+        ) from error
 
 
 def read(path: Path, kind: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -83,7 +83,7 @@ class Prune(Section):
     @classmethod
     def _rising(cls, ratios: list[float]) -> list[float]:
         if any(b <= a for a, b in itertools.pairwise(ratios)):
-            raise ValueError(f"ratios must rise from each to the next, got {ratios}")
+            raise ValueError("ratios must rise from each to the next")
         return ratios
 
     @model_validator(mode="after")

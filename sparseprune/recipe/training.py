@@ -89,7 +89,7 @@ class Train(Section):
     @classmethod
     def _rising(cls, milestones: list[float]) -> list[float]:
         if any(b <= a for a, b in itertools.pairwise([0.0, *milestones])):
-            raise ValueError(f"milestones must rise from above 0, got {milestones}")
+            raise ValueError("milestones must rise from above 0")
         return milestones
 
     @model_validator(mode="after")

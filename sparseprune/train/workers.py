@@ -12,6 +12,8 @@ from contextlib import contextmanager
 import torch
 from torch import distributed, nn
 
+from sparseprune.errors import InputError
+
 
 def rank() -> int:
     """The number of this worker, from 0; 0 where there is only one."""
@@ -48,6 +50,20 @@ def joined() -> Iterator[torch.device]:
         yield found
     finally:
         distributed.destroy_process_group()
+
+
+def refuse(verb: str) -> None:
+    """Say that a verb, which starts processes of its own, is not shared.
+
+    Raises:
+        InputError: there are several workers.
+    """
+    found = os.environ.get("WORLD_SIZE", "1")
+    if int(found) > 1:
+        raise InputError(
+            f"expected one process, got WORLD_SIZE {found}: torchrun shares train and prune; call "
+            f"{verb} without it, which works on all cores by itself"
+        )
 
 
 def part(size: int) -> slice:

@@ -156,6 +156,21 @@ def test_errors_are_json_too(tmp_path):
     assert "expected a run folder" in found["error"]
 
 
+@pytest.mark.parametrize("verb", ["run", "sweep"])
+def test_what_torchrun_cannot_share(recipe, verb, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    done = CliRunner().invoke(app, [verb, str(recipe)])
+    assert done.exit_code == 2
+    assert "torchrun shares train and prune" in done.stderr
+    assert f"call {verb} without it" in done.stderr
+
+
+def test_the_verbs_fit_80_columns_with_their_summaries_whole():
+    done = CliRunner(env={"COLUMNS": "80"}).invoke(app, ["--help"])
+    assert "..." not in done.stdout.partition("Commands:")[2]
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
 def test_debug_shows_the_traceback(tmp_path):
     done = call("report", tmp_path, "--debug")
     assert done.exit_code == 2
