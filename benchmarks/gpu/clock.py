@@ -11,6 +11,8 @@ from typing import Protocol
 
 import torch
 
+from sparseprune.accelerator.timing import aside
+
 Call = Callable[[], torch.Tensor]
 
 # Calls of a graph at least, replays before the clock, replays on it.
@@ -32,18 +34,14 @@ class Graphs:
 
     def microseconds(self, calls: Sequence[Call]) -> float:
         """Median of the replays of one graph, over its calls."""
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
         graph, count = torch.cuda.CUDAGraph(), max(len(calls), CALLS)
-        # A capture that fails leaves its stream current, unless this is around it.
-        with torch.cuda.stream(side):
+        with aside() as side:
             for call in calls:  # compiles, and chooses algorithms
                 call()
             torch.cuda.synchronize()
             with torch.cuda.graph(graph, stream=side):
                 for number in range(count):
                     calls[number % len(calls)]()
-        torch.cuda.current_stream().wait_stream(side)
         return _median(graph.replay) / count
 
     def eager(self, call: Call) -> float:

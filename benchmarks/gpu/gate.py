@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from sparseprune.accelerator.gate import ends
 from sparseprune.errors import GateError
 
 # Of 16-bit layers: outputs are rounded to 2^-9 or 2^-12 of themselves, sums are float32. Of
@@ -34,13 +35,6 @@ def error(found: Tensor, expected: Tensor, limit: float) -> float:
     if not max(norm, worst) <= limit:
         raise GateError(f"wrong: error {norm:.2g}, of one element {worst:.2g}, above {limit:g}")
     return norm
-
-
-def ends(rows: Tensor, count: int) -> Tensor:
-    """The first and the last of ``rows``, ``count`` in all, or all of them if they are fewer."""
-    if len(rows) <= count:
-        return rows
-    return torch.cat([rows[: count - count // 2], rows[len(rows) - count // 2 :]])
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from sparseprune.accelerator.candidates import BASELINE, Candidate, baseline, candidates
+from sparseprune.accelerator.gate import ends
 from sparseprune.accelerator.layer import Layer
 from sparseprune.accelerator.roofline import Bound, Ceilings, bound
 from sparseprune.accelerator.timing import Call, Round, Timer
@@ -73,7 +74,8 @@ def contest(
     rounds = {
         name: timer.prepare(_calls(dense, copies, x, residual)) for name in (BASELINE, _AGAIN)
     }
-    exact = layer.exact(_ends(x), None if residual is None else _ends(residual))
+    few = None if residual is None else ends(residual, _CHECKED)
+    exact = layer.exact(ends(x, _CHECKED), few)
     modules = {BASELINE: dense}
     for candidate in found:
         entry = _Entry(candidate, layer, x, residual, copies)
@@ -109,7 +111,7 @@ def _tried(
         y = module(x, residual)
         if not y.isfinite().all():
             return "left outputs that are not finite"
-        y = _ends(y)
+        y = ends(y, _CHECKED)
         if y.shape != exact.shape:
             return f"gave shape {tuple(y.shape)}, not {tuple(exact.shape)}"
         apart, limit = _apart(y, exact), _limit(layer, exact, x.dtype, tf32)
@@ -119,12 +121,6 @@ def _tried(
     except Exception as error:  # compilers and libraries raise anything
         # Some list all they know after the first sentence.
         return textwrap.shorten(first_line(error).partition(". ")[0], _LONGEST, placeholder="...")
-
-
-def _ends(rows: Tensor) -> Tensor:
-    """The first and the last images or tokens: the last tile of a kernel is seldom a whole one."""
-    half = _CHECKED // 2
-    return rows if len(rows) <= _CHECKED else torch.cat([rows[:half], rows[-half:]])
 
 
 def _apart(y: Tensor, exact: Tensor) -> float:

@@ -1,4 +1,4 @@
-"""Whether a whole network still answers as the one it was made from."""
+"""Whether answers are right: which rows are looked at, and how far a whole network is off."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -38,16 +38,24 @@ def check(network: Callable[..., Any], inputs: Sequence[Tensor], expected: Answe
     Raises:
         GateError: they are apart by more than the rounding of 16-bit numbers adds up to.
     """
-    apart, limit = (
-        _apart(_floats(network, inputs), expected.tensors),
-        _ALLOWED + 2 * expected.spread,
-    )
+    apart = _apart(_floats(network, inputs), expected.tensors)
+    limit = _ALLOWED + 2 * expected.spread
     if not apart <= limit:  # written so that NaN is refused
         raise GateError(
             f"the accelerated network's answers are {apart:.2g} of their norm away from the "
             f"model's, expected at most {limit:.2g}; a type of more range or digits (bfloat16, "
             "float32) may help, and so may a model that overwrites no views in place"
         )
+
+
+def ends(rows: Tensor, count: int) -> Tensor:
+    """The first and the last of ``rows``, ``count`` in all, or all of them if they are fewer.
+
+    The last tile of a kernel is seldom a whole one.
+    """
+    if len(rows) <= count:
+        return rows
+    return torch.cat([rows[: count - count // 2], rows[len(rows) - count // 2 :]])
 
 
 def _floats(network: Callable[..., Any], inputs: Sequence[Tensor]) -> list[Tensor]:

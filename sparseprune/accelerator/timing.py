@@ -2,7 +2,8 @@
 
 import functools
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -89,11 +90,8 @@ def captured(run: Call) -> Call:
     Raises:
         InputError: some operation waits for the GPU, which a graph cannot.
     """
-    side = _side_stream(torch.cuda.current_device())
-    side.wait_stream(torch.cuda.current_stream())
     graph = torch.cuda.CUDAGraph()
-    # A capture that fails leaves its stream current, unless this is around it.
-    with torch.cuda.stream(side):
+    with aside() as side:
         _warmed(run)
         try:
             # Other threads may go on allocating.
@@ -107,8 +105,20 @@ def captured(run: Call) -> Call:
                 f"cuda_graph: expected what a CUDA graph can hold, got: {first_line(cause)}; "
                 "leave cuda_graph out"
             ) from error
-    torch.cuda.current_stream().wait_stream(side)
     return Recording(graph, run)
+
+
+@contextmanager
+def aside() -> Iterator[torch.cuda.Stream]:
+    """Work on the stream to capture on; the current one, which waits for it, is so again after.
+
+    A capture that fails leaves its stream current, unless this is around it.
+    """
+    side = _side_stream(torch.cuda.current_device())
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        yield side
+    torch.cuda.current_stream().wait_stream(side)
 
 
 @functools.cache

@@ -35,9 +35,9 @@ def run(
     from sparseprune.environment import cores
     from sparseprune.files import Unwritable
     from sparseprune.pipeline import folder, schedule, stages
-    from sparseprune.train import workers
+    from sparseprune.train.workers import refuse
 
-    workers.refuse("run")
+    refuse("run")
     settings = recipes.load(recipe, overrides.parse(context.args))
     root = out or Path("runs", f"{settings.name}-{settings.digest()}")
     tasks = stages.tasks(folder.RunFolder(root), settings)

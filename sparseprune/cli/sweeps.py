@@ -38,9 +38,9 @@ def sweep(
     from sparseprune.cli import overrides, sweep_plan, sweep_run
     from sparseprune.environment import cores
     from sparseprune.sweep.plan import plan
-    from sparseprune.train import workers as several
+    from sparseprune.train.workers import refuse
 
-    several.refuse("sweep")
+    refuse("sweep")
     settings = recipes.load(recipe, overrides.parse(context.args))
     root = (out or Path("sweeps", settings.name)).absolute()
     found = plan(settings)

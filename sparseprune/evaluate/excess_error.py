@@ -14,11 +14,11 @@ def rows(run: Sequence[Row], trained_on: Collection[str] = ()) -> list[Row]:
     """``excess_error`` rows, one per pruned network and runner.
 
     value = [l(pruned, D') - l(pruned, D)] - [l(parent, D') - l(parent, D)], where l is the top-1
-    error (1 - mean IoU or mean average precision where
-    networks are judged by them), D the unweighted mean over the distributions the
-    networks were trained for (the clean test pictures; after robust training also the corruptions
-    it showed) and D' the unweighted mean over all other shifts (``sets.split``, paper 1.7). 0 means
-    that pruning costs the same everywhere. No rows where no shift was evaluated.
+    error (1 - mean IoU or mean average precision where networks are judged by them), D the
+    unweighted mean over the distributions the networks were trained for (the clean test pictures;
+    after robust training also the corruptions it showed) and D' the unweighted mean over all other
+    shifts (``sets.split``, paper 1.7). 0 means that pruning costs the same everywhere. No rows
+    where no shift was evaluated.
 
     Args:
         run: the ``network`` and ``evaluation`` rows of a run.

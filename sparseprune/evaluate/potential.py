@@ -2,8 +2,8 @@
 
 A pruned network holds on a distribution if it loses at most ``delta`` of accuracy against its own
 dense parent there. In counts: correct >= parent's correct - delta * total, not strict, with delta
-read as the decimal that was written, so that the boundary is exact. Mean IoU and mean
-average precision are held to in the same way, as counts of which 1 is all.
+read as the decimal that was written, so that the boundary is exact. Mean IoU and mean average
+precision are held to in the same way, as counts of which 1 is all.
 """
 
 from collections import defaultdict

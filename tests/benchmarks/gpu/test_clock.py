@@ -6,6 +6,8 @@ import pytest
 import torch
 from gpu.clock import CALLS, REPLAYS, WARM, Dry, Graphs
 
+from sparseprune.accelerator import timing
+
 
 class Device:
     """CUDA as far as the clock uses it: a replay takes 1 ms, every third 9 ms."""
@@ -23,6 +25,9 @@ def device(monkeypatch):
     device = Device()
 
     class Stream:
+        def __init__(self, device=0):
+            pass
+
         def wait_stream(self, other):
             pass
 
@@ -57,12 +62,14 @@ def device(monkeypatch):
 
     stand_ins = {
         "Stream": Stream, "Event": Event, "CUDAGraph": Graph, "graph": capture,
-        "current_stream": Stream, "stream": current,
+        "current_device": lambda: 0, "current_stream": Stream, "stream": current,
         "synchronize": lambda: None,
     }  # fmt: skip
     for name, value in stand_ins.items():
         monkeypatch.setattr(torch.cuda, name, value)
-    return device
+    timing._side_stream.cache_clear()
+    yield device
+    timing._side_stream.cache_clear()
 
 
 @pytest.mark.parametrize(("copies", "captured"), [(1, 4), (3, 4), (4, 4), (9, 9)])
