@@ -46,6 +46,8 @@ Early = Annotated[
     Path | None, typer.Option(help="Early weights to rewind to [default: beside CHECKPOINT].")
 ]
 Masks = Annotated[Path | None, typer.Option(help="Also write the masks here.")]
+# Options that are not called as the key they set.
+_CALLED = {"ratios": "--ratio", "ignored_layers": "--ignore"}
 
 
 @verb
@@ -122,7 +124,8 @@ def _prune(files: _Files, entry: dict[str, Any], changes: dict[str, Any]) -> Out
         check_writable(path, ".safetensors", (files.checkpoint, files.parent, files.early))
     if masks == out:
         raise InputError(f"{out}: expected two files, got one path for --out and --masks")
-    settings = recipes.check(recipes.Prune, entry, "prune")
+    options = {key: _CALLED.get(key, f"--{key.replace('_', '-')}") for key in entry}
+    settings = recipes.check(recipes.Prune, entry, "prune", options)
     source = checkpoints.load(files.checkpoint)
     recipe = steps.recipe_of(source, changes)
     dense = source if source.meta.get("form") == "dense" else None

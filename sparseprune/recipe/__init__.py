@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
 import yaml
@@ -220,11 +221,18 @@ def parse(document: Any, source: str, overrides: Mapping[str, Any] | None = None
     settings = copy.deepcopy(dict(document))
     for key, value in (overrides or {}).items():
         _lay(settings, key, value)
-    return check(Recipe, settings, source)
+    return check(Recipe, settings, source, {key: f"--{key}" for key in overrides or {}})
 
 
-def check(section: type[S], values: Mapping[str, Any], source: str) -> S:
+def check(
+    section: type[S],
+    values: Mapping[str, Any],
+    source: str,
+    options: Mapping[str, str] = MappingProxyType({}),
+) -> S:
     """Make a section of plain values; ``source`` names them in errors.
+
+    Errors name a key of ``options`` (dotted) as the option that the user typed for it.
 
     Raises:
         InputError: names the first wrong key, what was expected and what came.
@@ -232,7 +240,7 @@ def check(section: type[S], values: Mapping[str, Any], source: str) -> S:
     try:
         return section.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{source}: {sentence(section, error)}") from error
+        raise InputError(sentence(section, error, source, options)) from error
 
 
 def _lay(document: dict[str, Any], dotted: str, value: Any) -> None:

@@ -90,11 +90,20 @@ def test_the_network_that_is_pruned_stays(tiny):
     assert (tiny.folder / "tiny.safetensors").read_bytes() == dense
 
 
-def test_a_wrong_key_is_named_as_in_a_recipe(tiny):
-    words = ("prune", "tiny.safetensors", "-o", "no.safetensors", "--ratio", 0.5)
-    done = tiny(*words, "--schedule", "gradual", code=2)
-    assert "schedule gradual: expected steps of 2 or more" in done.stderr
-    assert "'method': Input should be 'WT'" in tiny(*words, "--method", "wt", code=2).stderr
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        (("--ratio", 1.5), "sparseprune: --ratio: Input should be less than 1, got 1.5"),
+        (("--ratio", 0.5, "--steps", 0), "sparseprune: --steps: Input should be greater than 0"),
+        (("--ratio", 0.5, "--round-to", 0), "sparseprune: --round-to: Input should be greater"),
+        (("--ratio", 0.5, "--method", "wt"), "sparseprune: --method: Input should be 'WT'"),
+        (("--ratio", 0.5, "--retrain.epochs", 0), "sparseprune: --retrain.epochs: Input should"),
+        (("--ratio", 0.5, "--schedule", "gradual"), "gradual: expected steps of 2 or more"),
+    ],
+)
+def test_a_mistake_is_named_as_it_was_typed(tiny, typed, sentence):
+    words = ("prune", "tiny.safetensors", "-o", "no.safetensors")
+    assert sentence in tiny(*words, *typed, code=2).stderr
 
 
 def test_early_weights_lie_beside_the_network_or_where_one_says(tiny):

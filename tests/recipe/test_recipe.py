@@ -41,19 +41,20 @@ def test_methods_are_those_of_the_registry():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"trian.epochs": 3}, r"unknown key 'trian'; did you mean 'train'\?"),
+        ({"trian.epochs": 3}, r"^--trian.epochs: unknown key 'trian'; did you mean 'train'\?"),
         ({"train.epoch": 3}, r"unknown key 'train.epoch'; did you mean 'epochs'\?"),
         ({"prune.0.zzz": 3}, r"unknown key 'prune.0.zzz'; known keys: method, ratios"),
-        ({"train.epochs": "two"}, r"'train.epochs': Input should be a valid integer.*got 'two'"),
-        ({"prune.0.method": "XX"}, r"'prune.0.method': .* 'WT', .* or 'PFPTop', got 'XX'"),
+        ({"train.epochs": "two"}, r"^--train.epochs: Input should be a valid integer.*got 'two'"),
+        ({"prune.0.method": "XX"}, r"^--prune.0.method: .* 'WT', .* or 'PFPTop', got 'XX'"),
         ({"prune.0.ratios": [0.9, 0.5]}, r"ratios must rise from each to the next"),
-        ({"prune.0.ratios": [1.0]}, r"'prune.0.ratios.0': .*less than 1, got 1.0"),
-        ({"evaluate.severity": 6}, r"'evaluate.severity': .*less than or equal to 5, got 6"),
-        ({"name": "../x"}, r"'name': String should match pattern"),
+        ({"prune.0.ratios": [1.0]}, r"^--prune.0.ratios: .*less than 1, got 1.0"),
+        ({"evaluate.severity": 6}, r"^--evaluate.severity: .*less than or equal to 5, got 6"),
+        ({"name": "../x"}, r"^--name: String should match pattern"),
         ({"prune.3.method": "WT"}, r"--prune.3.method: expected an index 0 to 0, got '3'"),
-        ({"evaluate.corruptions": 3}, r"'evaluate.corruptions': .*'all', got 3$"),
-        ({"train.schedule": "multi_step"}, r"'train': .*expected milestones \(epochs\), got none$"),
-        ({"prune.0.pattern": 4.1}, r"'prune.0.pattern': .*valid string, got 4.1"),
+        ({"evaluate.corruptions": 3}, r"^--evaluate.corruptions: .*'all', got 3$"),
+        ({"train": {"epochs": "two"}}, r"^--train: 'train.epochs': Input should be a valid"),
+        ({"train.schedule": "multi_step"}, r"^recipe: 'train': .*expected milestones \(epochs\), got none$"),
+        ({"prune.0.pattern": 4.1}, r"^--prune.0.pattern: .*valid string, got 4.1"),
         ({"seed.x": 1}, r"--seed.x: expected a section at 'seed', got 0"),
         (
             {"prune": [{"method": "WT", "ratios": [0.5]}] * 2},
@@ -64,6 +65,19 @@ def test_methods_are_those_of_the_registry():
 def test_each_mistake_is_named(change, sentence):
     with pytest.raises(InputError, match=sentence):
         recipe.parse({**SMALL, "seed": 0}, "recipe", change)
+
+
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ({"train": {"epochs": "two"}}, r"^recipe: 'train.epochs': Input .*, got 'two'$"),
+        ({"trian": {"epochs": 2}}, r"^recipe: unknown key 'trian'; did you mean 'train'\?$"),
+        ({"prune": [{"method": "WT", "ratios": [2]}]}, r"^recipe: 'prune.0.ratios.0': .*, got 2$"),
+    ],
+)
+def test_a_mistake_in_the_file_is_not_that_of_an_option(document, sentence):
+    with pytest.raises(InputError, match=sentence):
+        recipe.parse({**SMALL, **document}, "recipe", {"seed": 3, "train.lr": 0.1})
 
 
 @pytest.mark.parametrize(
