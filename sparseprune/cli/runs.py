@@ -34,13 +34,14 @@ def run(
     from sparseprune.cli.summary import summary
     from sparseprune.environment import cores
     from sparseprune.files import Unwritable
-    from sparseprune.pipeline import folder, schedule, stages
+    from sparseprune.pipeline import checks, folder, schedule, stages
     from sparseprune.train.workers import refuse
 
     refuse("run")
     settings = recipes.load(recipe, overrides.parse(context.args))
     root = out or Path("runs", f"{settings.name}-{settings.digest()}")
     tasks = stages.tasks(folder.RunFolder(root), settings)
+    checks.device(settings, {task.name for task in tasks if not task.done()})
     place = folder.prepare(root, settings)
     with folder.writing(place):
         notes().print(

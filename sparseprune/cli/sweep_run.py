@@ -7,7 +7,7 @@ from sparseprune import report
 from sparseprune.cli.shell import Outcome, notes
 from sparseprune.cli.sweep_table import SweepTable
 from sparseprune.cli.tables import table
-from sparseprune.pipeline import schedule
+from sparseprune.pipeline import checks, schedule
 from sparseprune.pipeline.folder import RunFolder, writing
 from sparseprune.records import Row, select
 from sparseprune.sweep import summary, work
@@ -19,10 +19,13 @@ def carried_out(root: Path, plan: Plan, cluster: str | None, workers: int) -> Ou
     """Make every stage that is not there, the run folders, and the summary over seeds.
 
     Raises:
-        InputError: another process works in the folder, it holds something else, or there is no
-            such cluster.
+        InputError: another process works in the folder, it holds something else, this machine
+            cannot train as the recipe says, or there is no such cluster.
     """
     store = Store(root)
+    if cluster is None:  # the workers of one may have the GPU that this machine lacks
+        for stage in plan.stages.values():
+            checks.device(stage.recipe, () if store.has(stage.address) else (stage.task,))
     store.prepare()
     with writing(RunFolder(root)):
         if damaged := store.discard_damaged():

@@ -1,6 +1,7 @@
 """The networks of a run: which there are, what each comes from, how each is deployed."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from sparseprune.prune import METHODS
 from sparseprune.recipe import Control, Prune, Recipe
@@ -33,6 +34,16 @@ class Network:
     unit: str = "params"
     control: Control | None = None
     cycles: int = 0
+
+    @property
+    def task(self) -> str:
+        """The name of the task that makes it."""
+        return f"{'prune' if self.pruning else 'train'} {self.id}"
+
+    def course(self, recipe: Recipe) -> Literal["train", "retrain"]:
+        """The section of ``recipe`` that says by which schedule it is trained."""
+        first = self.source is None or self.control == "small"
+        return "train" if first or recipe.retrain.rewinds else "retrain"
 
     @property
     def slims(self) -> bool:

@@ -104,17 +104,11 @@ def distributions(recipe: Recipe) -> list[str]:
 
 
 def _network_tasks(folder: RunFolder, recipe: Recipe, network: Network) -> Iterator[Task]:
-    name = f"{_verb(network)} {network.id}"
     made = partial(make, folder, recipe, network)
-    sources = [it for it in networks(recipe) if it.id == network.source]
-    after = tuple(f"{_verb(source)} {source.id}" for source in sources)
-    yield Task(name, made, _made(folder, recipe, network), after)
+    after = tuple(it.task for it in networks(recipe) if it.id == network.source)
+    yield Task(network.task, made, _made(folder, recipe, network), after)
     shipped = (folder.onnx(network.id), folder.records(f"network-{network.id}"))
-    yield Task(f"export {network.id}", partial(deploy, folder, recipe, network), shipped, (name,))
-
-
-def _verb(network: Network) -> str:
-    return "prune" if network.pruning else "train"
+    yield Task(f"export {network.id}", partial(deploy, folder, recipe, network), shipped, (network.task,))
 
 
 def _made(folder: RunFolder, recipe: Recipe, network: Network) -> tuple[Path, ...]:

@@ -8,6 +8,7 @@ a pruned network, and ``workers`` shares the work under ``torchrun``.
 
 from sparseprune.train import restart, workers
 from sparseprune.train.accuracy import accuracy
+from sparseprune.train.descent import check_precision
 from sparseprune.train.holding import Pruning
 from sparseprune.train.loop import Progress, fit
 from sparseprune.train.pictures import Pictures, Targets
@@ -23,6 +24,7 @@ __all__ = [
     "Targets",
     "accuracy",
     "check",
+    "check_precision",
     "corruptions_of",
     "fit",
     "learning_rate",

@@ -24,7 +24,8 @@ class Descent:
 
     def __init__(self, model: nn.Module, settings: Train, parent: nn.Module | None) -> None:
         self.device = next(model.parameters()).device
-        _check(self.device, settings, parent)
+        check_precision(self.device, settings)
+        _check_parent(settings, parent)
         self._model, self._settings, self._parent = model, settings, parent
         self._precision = precision_on(self.device, settings)
         self.optimizer = torch.optim.SGD(
@@ -77,12 +78,16 @@ def precision_on(device: torch.device, settings: Train) -> str:
     return settings.precision
 
 
-def _check(device: torch.device, settings: Train, parent: nn.Module | None) -> None:
+def check_precision(device: torch.device, settings: Train) -> None:
+    """Raise InputError if ``device`` cannot train with the settings' precision."""
     if precision_on(device, settings) != "float32" and device.type != "cuda":
         raise InputError(
-            f"precision: expected float32 on {device.type}, got {settings.precision}; "
-            "mixed precision needs a CUDA device"
+            f"precision: expected float32 on {device.type}, got {settings.precision}; mixed "
+            "precision needs a CUDA device, and auto takes it where there is one"
         )
+
+
+def _check_parent(settings: Train, parent: nn.Module | None) -> None:
     if (settings.distill is None) != (parent is None):
         raise InputError(
             f"distillation: expected a parent and distill settings together, got "

@@ -157,6 +157,17 @@ def test_errors_are_json_too(tmp_path):
 
 
 @pytest.mark.parametrize("verb", ["run", "sweep"])
+def test_a_precision_of_gpus_is_refused_before_any_training(recipe, verb, monkeypatch, tmp_path):
+    from sparseprune.train import workers
+
+    monkeypatch.setattr(workers, "device", lambda: torch.device("cpu"))
+    words = ("--retrain.precision", "float16", "--sweep.seeds", "[0]")
+    stderr = fails(verb, recipe, "--out", tmp_path / "x", *words)
+    assert "retrain.precision: expected float32 on cpu, got float16" in stderr
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("verb", ["run", "sweep"])
 def test_what_torchrun_cannot_share(recipe, verb, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     done = CliRunner().invoke(app, [verb, str(recipe)])

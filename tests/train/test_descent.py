@@ -53,7 +53,7 @@ def test_mixed_precision_on_a_cpu_is_refused(precision):
 @pytest.mark.parametrize("clip", [None, 0.1])
 def test_mixed_precision_differs_by_its_rounding(monkeypatch, precision, bits, clip):
     """Autocast and scaling as on a GPU, run where there is none."""
-    monkeypatch.setattr(descent, "_check", lambda *given: None)
+    monkeypatch.setattr(descent, "check_precision", lambda *given: None)
     exact, mixed = (
         step(Train(**PLAIN, clip=clip)),
         step(Train(**PLAIN, clip=clip, precision=precision)),
