@@ -5,14 +5,12 @@ from numpy.typing import NDArray
 
 from sparseprune.data.pictures import FilePictures, Places
 
-VOID = 255  # pixels that never count: in VOC, the outlines of objects
-
 
 class Masks:
     """Masks in files, decoded whenever they are asked for.
 
     Stands where a set to classify has an array of labels. Indexing with a slice or places gives
-    int64 [n, H, W]: the number of a class, 0 being background, or ``VOID``.
+    int64 [n, H, W]: the number of a class, 0 being background, or ``labels.VOID``.
 
     Attributes:
         files: the pictures that hold the numbers, uint8 [N, H, W, 1].

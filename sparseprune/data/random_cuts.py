@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from sparseprune.data.decoding import MAX_PIXELS, Cut, Geometry
-from sparseprune.data.masks import VOID
+from sparseprune.labels import VOID
 
 # Of a random part: share of the picture's area, and width by height.
 _AREA = (0.08, 1.0)

@@ -15,6 +15,7 @@ from sparseprune.data.decoding import Geometry
 from sparseprune.data.masks import Masks
 from sparseprune.data.pictures import FilePictures
 from sparseprune.errors import InputError
+from sparseprune.labels import UNKNOWN
 
 CLASSES = (
     *("aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow"),
@@ -28,7 +29,7 @@ _FOLDERS = tuple(f"VOCdevkit/VOC{year}" for year in (2012, 2011, 2010, 2009, 200
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
 _MAX_BYTES = 4 << 20
 # What stands behind a picture's name, as a label: present, absent, present but difficult.
-_MEANING = {"1": 1, "-1": 0, "0": -1}
+_MEANING = {"1": 1, "-1": 0, "0": UNKNOWN}
 
 
 def classification(settings: recipe.Data) -> tuple[Dataset, Dataset]:

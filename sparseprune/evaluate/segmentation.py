@@ -7,10 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sparseprune.errors import InputError
+from sparseprune.labels import VOID
 
 Mask = npt.NDArray[np.integer[Any]]
-
-VOID = 255
 
 
 class Confusion:

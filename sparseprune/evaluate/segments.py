@@ -14,7 +14,8 @@ import numpy.typing as npt
 from sparseprune.errors import GateError, InputError
 from sparseprune.evaluate import metrics
 from sparseprune.evaluate.hidden_loss import ROUNDING
-from sparseprune.evaluate.segmentation import VOID, Confusion
+from sparseprune.evaluate.segmentation import Confusion
+from sparseprune.labels import VOID
 from sparseprune.records import Row
 from sparseprune.runtime import Runner
 

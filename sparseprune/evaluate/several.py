@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sparseprune.evaluate import metrics, segments
 from sparseprune.evaluate.metrics import Labels, Logits
 from sparseprune.evaluate.ranking import mean_average_precision
-from sparseprune.evaluate.segmentation import VOID
+from sparseprune.labels import VOID
 from sparseprune.records import Row
 
 

@@ -108,7 +108,8 @@ def _network_tasks(folder: RunFolder, recipe: Recipe, network: Network) -> Itera
     after = tuple(it.task for it in networks(recipe) if it.id == network.source)
     yield Task(network.task, made, _made(folder, recipe, network), after)
     shipped = (folder.onnx(network.id), folder.records(f"network-{network.id}"))
-    yield Task(f"export {network.id}", partial(deploy, folder, recipe, network), shipped, (network.task,))
+    ship = partial(deploy, folder, recipe, network)
+    yield Task(f"export {network.id}", ship, shipped, (network.task,))
 
 
 def _made(folder: RunFolder, recipe: Recipe, network: Network) -> tuple[Path, ...]:

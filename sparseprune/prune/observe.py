@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from sparseprune.errors import InputError, first_line
 from sparseprune.graph import Layer, NetworkGraph
+from sparseprune.labels import UNKNOWN, VOID
 
 # Section 2.3: C of the sensitivity set's size.
 _CONSTANT = 3.0
@@ -162,9 +163,9 @@ def _loss(answers: object, labels: torch.Tensor) -> torch.Tensor:
     """
     heads = {"out": answers} if not isinstance(answers, Mapping) else answers
     main, auxiliary = heads.get("out"), heads.get("aux")
-    ignored = 255 if labels.ndim > 1 else -100  # VOC's border where pixels are labelled
+    ignored = VOID if labels.ndim > 1 else -100
     if isinstance(main, torch.Tensor) and main.ndim == labels.ndim == 2:
-        main, auxiliary, ignored = _choices(main), _choices(auxiliary), -1
+        main, auxiliary, ignored = _choices(main), _choices(auxiliary), UNKNOWN
     _check_classes(main, labels, ignored)
     assert isinstance(main, torch.Tensor)
     loss = functional.cross_entropy(main, labels, ignore_index=ignored)

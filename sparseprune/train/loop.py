@@ -9,6 +9,7 @@ from torch import nn
 
 from sparseprune.errors import GateError, InputError
 from sparseprune.formats.mask import Masks
+from sparseprune.labels import VOID
 from sparseprune.recipe import Train
 from sparseprune.train import augment, batches, losses, workers
 from sparseprune.train.batchnorm import synchronised
@@ -102,7 +103,7 @@ def _step(
     # Drawn for the whole batch, so that workers need not know of each other.
     draws = augment.draw(len(chosen), settings, running.generator)
     labels = targets.batch(epoch, chosen)
-    wanted = augment.augment_labels(labels, draws, settings.crop, losses.IGNORED)
+    wanted = augment.augment_labels(labels, draws, settings.crop, VOID)
     mine, device = workers.part(len(chosen)), running.descent.device
     batch = pictures.batch(epoch, chosen[mine])
     batch = batch.to(device, memory_format=torch.channels_last)

@@ -6,12 +6,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sparseprune.labels import UNKNOWN, VOID
 from sparseprune.recipe import Distill
 
-#: Label of pixels that belong to no class: border and void of VOC.
-IGNORED = 255
-#: Label of a class that a picture may show or not, such as the difficult ones of VOC.
-UNKNOWN = -1
 # Weight of the auxiliary head (paper section 3.2, DeepLabV3 on VOC).
 _AUXILIARY = 0.5
 
@@ -60,7 +57,7 @@ def counted(labels: torch.Tensor) -> int:
 
 
 def _ignored(labels: torch.Tensor) -> int:
-    return {1: -100, 2: UNKNOWN}.get(labels.dim(), IGNORED)
+    return {1: -100, 2: UNKNOWN}.get(labels.dim(), VOID)
 
 
 def _heads(answers: Answers, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:

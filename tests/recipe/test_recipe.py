@@ -53,7 +53,7 @@ def test_methods_are_those_of_the_registry():
         ({"prune.3.method": "WT"}, r"--prune.3.method: expected an index 0 to 0, got '3'"),
         ({"evaluate.corruptions": 3}, r"^--evaluate.corruptions: .*'all', got 3$"),
         ({"train": {"epochs": "two"}}, r"^--train: 'train.epochs': Input should be a valid"),
-        ({"train.schedule": "multi_step"}, r"^recipe: 'train': .*expected milestones \(epochs\), got none$"),
+        ({"train.schedule": "multi_step"}, r"^recipe: 'train': .*expected milestones.*got none$"),
         ({"prune.0.pattern": 4.1}, r"^--prune.0.pattern: .*valid string, got 4.1"),
         ({"seed.x": 1}, r"--seed.x: expected a section at 'seed', got 0"),
         (
