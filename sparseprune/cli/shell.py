@@ -129,7 +129,12 @@ def _fail(sentence: str, code: int) -> None:
 
 
 def print_error(sentence: str, code: int) -> None:
-    """What a verb that failed says to programs."""
+    """What a verb that failed says to programs; of torchrun's workers one does."""
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        from sparseprune.train import workers
+
+        if not workers.first_to_fail():
+            return
     _print(json.dumps({"error": sentence, "exit": code}))
 
 

@@ -8,11 +8,16 @@ weights are those of one process but for the order of additions.
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 
 import torch
 from torch import distributed, nn
 
 from sparseprune.errors import InputError
+
+
+# The store is on this machine or the next; a worker that was interrupted ends in 5 seconds anyway.
+_STORE_PATIENCE = timedelta(seconds=2)
 
 
 def rank() -> int:
@@ -64,6 +69,25 @@ def refuse(verb: str) -> None:
             f"expected one process, got WORLD_SIZE {found}: torchrun shares train and prune; call "
             f"{verb} without it, which works on all cores by itself"
         )
+
+
+def first_to_fail() -> bool:
+    """Whether this worker fails before all others: it reports for them.
+
+    The store that ``torchrun`` keeps for its workers counts; without it the worker of rank 0 is
+    the one.
+    """
+    here = os.environ
+    if here.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        try:
+            store = distributed.TCPStore(
+                here["MASTER_ADDR"], int(here["MASTER_PORT"]), timeout=_STORE_PATIENCE
+            )
+            failed = f"sparseprune/failed/{here.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+            return bool(store.add(failed, 1) == 1)
+        except (RuntimeError, KeyError, ValueError):  # torchrun itself has ended
+            pass
+    return here.get("RANK", "0") == "0"
 
 
 def part(size: int) -> slice:

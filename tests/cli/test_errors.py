@@ -156,6 +156,17 @@ def test_errors_are_json_too(tmp_path):
     assert "expected a run folder" in found["error"]
 
 
+@pytest.mark.slow
+def test_of_torchruns_workers_one_says_as_json_what_failed(recipe, tmp_path):
+    words = ("train", recipe, "-o", tmp_path / "x.safetensors", "--train.lr", "1e30", "--json")
+    started = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "sparseprune")
+    command = [sys.executable, *started, *map(str, words), "--model.name", "feed_forward"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+    found = json.loads(done.stdout)
+    assert "training diverged" in found["error"]
+    assert found["exit"] == 3
+
+
 @pytest.mark.parametrize("verb", ["run", "sweep"])
 def test_a_precision_of_gpus_is_refused_before_any_training(recipe, verb, monkeypatch, tmp_path):
     from sparseprune.train import workers

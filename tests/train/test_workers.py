@@ -2,6 +2,7 @@ import os
 import socket
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,34 @@ def test_two_workers_train_as_one(tmp_path):
     assert pair.keys() == alone.keys()
     for name in pair:
         torch.testing.assert_close(pair[name], alone[name], rtol=2**-14, atol=2**-14)
+
+
+@pytest.fixture
+def store(monkeypatch):
+    """The store of a torchrun that has started two workers; this process is the second."""
+    kept = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", str(kept.port))
+    monkeypatch.setenv("RANK", "1")
+    return kept
+
+
+def test_the_first_worker_to_fail_is_one(store, monkeypatch):
+    assert workers.first_to_fail()
+    monkeypatch.setenv("RANK", "0")
+    assert not workers.first_to_fail()
+    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
+    assert workers.first_to_fail()
+
+
+@pytest.mark.parametrize("change", [("MASTER_PORT", "1"), ("TORCHELASTIC_USE_AGENT_STORE", "no")])
+def test_without_a_store_the_first_rank_speaks(store, monkeypatch, change):
+    monkeypatch.setenv(*change)
+    monkeypatch.setattr(workers, "_STORE_PATIENCE", timedelta(milliseconds=100))
+    assert not workers.first_to_fail()
+    monkeypatch.setenv("RANK", "0")
+    assert workers.first_to_fail()
 
 
 def test_one_process_is_one_worker():
