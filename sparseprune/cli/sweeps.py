@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sparseprune.cli.shell import Debug, Json, Outcome, RecipeFile, notes, verb
+from sparseprune.errors import InputError
 
 
 @verb
@@ -24,6 +25,10 @@ def sweep(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan and what it costs; make nothing.")
     ] = False,
+    clean: Annotated[
+        bool, typer.Option("--clean", help="Show what the recipe no longer needs; make nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --clean: remove it.")] = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> Outcome:
@@ -33,17 +38,23 @@ def sweep(
     one whose recipe has changed makes only what is new.
 
     sparseprune sweep recipes/quickstart.yaml --sweep.seeds '[0, 1, 2]'
+
+    What it made for an earlier recipe stays, until --clean --yes is added to the command.
     """
     from sparseprune import recipe as recipes
-    from sparseprune.cli import overrides, sweep_plan, sweep_run
+    from sparseprune.cli import overrides, sweep_clean, sweep_plan, sweep_run
     from sparseprune.environment import cores
     from sparseprune.sweep.plan import plan
     from sparseprune.train.workers import refuse
 
     refuse("sweep")
+    if yes and not clean:
+        raise InputError("--yes: expected --clean with it; leave it out to carry the sweep out")
     settings = recipes.load(recipe, overrides.parse(context.args))
     root = (out or Path("sweeps", settings.name)).absolute()
     found = plan(settings)
+    if clean:
+        return sweep_clean.cleaned(root, found, sure=yes and not dry_run)
     if dry_run:
         return sweep_plan.shown(root, found, workers or cores())
     notes().print(f"{root}  ({len(found.stages)} stages; a sweep resumes)", markup=False)

@@ -131,6 +131,13 @@ class Store:
         note = self._note(stage.address)
         return Finished(stage.kind, Cost(**note["cost"]), note["seconds"])
 
+    def kind(self, address: str) -> str:
+        """What a stage of any recipe did; of one that is not whole it is not known."""
+        try:
+            return str(self._note(address)["label"]).split()[1]
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
+            return "damaged"
+
     def _note(self, address: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.stage(address) / _NOTE).read_bytes())
         return found

@@ -16,8 +16,8 @@ from sparseprune.sweep.store import Store
 
 # Of a run, these come when nothing else of the sweep runs: a timing wants to be alone.
 _LAST = ("measure", "report")
-# In a run's folder: the address of what it was put together from.
-_MADE_OF = ".stages"
+#: In a run's folder: the address of what it was put together from.
+MADE_OF = ".stages"
 
 
 def make(root: Path, stage: Stage, progress: Progress) -> None:
@@ -71,7 +71,7 @@ def _assembled(store: Store, plan: Plan, run: Run) -> Path:
     folder = RunFolder(store.root / "runs" / run.name)
     places = plan.places[run.name]
     # The last stage reads all others, so its address names everything in the folder.
-    made_of, mark = places["report"].address, folder.root / _MADE_OF
+    made_of, mark = places["report"].address, folder.root / MADE_OF
     if not mark.exists() or mark.read_bytes() != made_of.encode():
         # Of other stages, or not whole: the mark is written last. All there is are links.
         shutil.rmtree(folder.root, ignore_errors=True)

@@ -15,7 +15,6 @@ from torch import distributed, nn
 
 from sparseprune.errors import InputError
 
-
 # The store is on this machine or the next; a worker that was interrupted ends in 5 seconds anyway.
 _STORE_PATIENCE = timedelta(seconds=2)
 
@@ -80,9 +79,8 @@ def first_to_fail() -> bool:
     here = os.environ
     if here.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
         try:
-            store = distributed.TCPStore(
-                here["MASTER_ADDR"], int(here["MASTER_PORT"]), timeout=_STORE_PATIENCE
-            )
+            place = here["MASTER_ADDR"], int(here["MASTER_PORT"])
+            store = distributed.TCPStore(*place, timeout=_STORE_PATIENCE)  # type: ignore[attr-defined]
             failed = f"sparseprune/failed/{here.get('TORCHELASTIC_RESTART_COUNT', '0')}"
             return bool(store.add(failed, 1) == 1)
         except (RuntimeError, KeyError, ValueError):  # torchrun itself has ended

@@ -2,6 +2,7 @@
 
 import fcntl
 import io
+import shutil
 import signal
 import subprocess
 import sys
@@ -122,6 +123,30 @@ def test_a_folder_of_something_else_is_refused(sweep):
 def test_a_recipe_without_a_sweep_is_refused(sweep):
     done = sweep[0]("sweep", "small.yaml", code=2)
     assert "add sweep: {seeds: [0, 1, 2]}" in done.stderr
+
+
+def test_what_the_recipe_no_longer_needs_is_shown_and_then_removed(sweep):
+    shell, _, found = sweep
+    folder = shell.folder / "cleaned"
+    shutil.copytree(found["sweep"], folder)
+    words = ("sweep", "tiny.yaml", "-o", "cleaned", "--clean")
+    assert "needs all that is there" in shell(*words, "--yes").stdout
+    fewer = (*words, "--sweep.seeds", "[0]")
+    shown = shell(*fewer).stdout
+    assert "run feed_forward-seed1" in shown
+    assert "nothing was removed" in shown
+    assert max(map(len, shown.splitlines()[1:])) <= 80
+    for dry in ((), ("--yes", "--dry-run")):
+        assert shell.json(*fewer, *dry)["removed"] is False
+    assert "--yes: expected --clean with it" in shell("sweep", "tiny.yaml", "--yes", code=2).stderr
+    before = shell.json(*fewer)["folders"]
+    assert all((folder / name).exists() for name in before)
+    gone = shell.json(*fewer, "--yes")
+    assert (gone["folders"], gone["removed"]) == (before, True)
+    assert not any((folder / name).exists() for name in before)
+    plan = shell.json("sweep", "tiny.yaml", "-o", "cleaned", "--dry-run", "--sweep.seeds", "[0]")
+    assert plan["total"]["to_do"] == 0
+    assert (folder / "runs/feed_forward-seed0/report.html").exists()
 
 
 def test_ctrl_c_leaves_a_sweep_that_goes_on(sweep):
