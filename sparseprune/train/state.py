@@ -22,16 +22,18 @@ from sparseprune.train.holding import Holder
 from sparseprune.train.pictures import Targets
 
 _KIND = "training state"
-# Between two writings pass so many times the seconds that one took.
+# Between two writings pass so many times the seconds that one took, ...
 _RARELY = 50
+# ... but no more than these: however slow the disk is, a training that is killed loses no more.
+_LONGEST = 180.0
 
 
 @dataclass(frozen=True)
 class Resume:
     """Where ``fit`` keeps its state, and how often: every so many seconds, or steps if given.
 
-    Of a large network it is kept less often than every few seconds: writing takes a fiftieth of the
-    time at most.
+    Of a large network it is kept less often than every few seconds, so that writing takes a fiftieth
+    of the time; but every three minutes, however long writing takes.
 
     If the file exists, ``fit`` goes on from it. It is left behind at the end, so that nothing is
     lost before the result is on disk; the caller then removes it. ``given`` is whatever else the
@@ -116,7 +118,7 @@ class Keeper:
             return
         every, step = self._resume.steps, self._running.order.step
         if every is None:
-            pause = max(self._resume.seconds, _RARELY * self._took)
+            pause = max(self._resume.seconds, min(_RARELY * self._took, _LONGEST))
             due = time.monotonic() - self._saved_at >= pause
         else:
             due = step % every == 0

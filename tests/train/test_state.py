@@ -96,21 +96,27 @@ def test_it_is_written_as_often_as_asked(tmp_path, resume, written):
     assert (tmp_path / "s").exists() == written
 
 
-def test_a_state_that_takes_long_to_write_is_written_less_often(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("takes", "epochs", "times"),
+    [(2.0, 60, [5.0, 107.0]), (30.0, 140, [5.0, 215.0, 425.0])],
+)
+def test_a_state_that_takes_long_to_write_is_written_less_often_but_at_most_3_minutes_apart(
+    tmp_path, monkeypatch, takes, epochs, times
+):
     now, written = [0.0], []
 
     def write(*_):
         written.append(now[0])
-        now[0] += 2.0
+        now[0] += takes
 
     def second(*_):
         now[0] += 1.0
 
     monkeypatch.setattr("sparseprune.train.state.time.monotonic", lambda: now[0])
     monkeypatch.setattr("sparseprune.train.state.container.write", write)
-    settings, resume = Train(epochs=60, batch_size=4), train.Resume(tmp_path / "s")
+    settings, resume = Train(epochs=epochs, batch_size=4), train.Resume(tmp_path / "s")
     train.fit(net(), *pictures(), settings, seed=0, resume=resume, progress=second)
-    assert written == [5.0, 107.0]
+    assert written == times
 
 
 @pytest.mark.parametrize(
