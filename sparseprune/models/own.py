@@ -5,7 +5,6 @@ checkpoint may come from anyone, and so may the recipe inside it. So only paths 
 in this process are imported, and nothing that reads a checkpoint allows any.
 """
 
-import hashlib
 import importlib
 import logging
 import re
@@ -18,6 +17,7 @@ from typing import Any
 from torch import nn
 
 from sparseprune.errors import InputError, first_line
+from sparseprune.models import code
 
 log = logging.getLogger(__name__)
 
@@ -79,13 +79,13 @@ def build(name: str, options: Mapping[str, Any]) -> nn.Module:
 
 
 def digest(name: str) -> str:
-    """Hex SHA-256 of the file that an imported network of the user's own is from; "" for ours.
+    """Hex SHA-256 of the files that an imported network of the user's own is from; "" for ours.
 
-    Of that file alone: what it imports may change behind it.
+    Of its module's and of those that it imports from the same folder (``code.digest``).
     """
-    module = sys.modules.get(name.partition(":")[0]) if is_path(name) else None
-    file = getattr(module, "__file__", None)
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+    module = name.partition(":")[0]
+    file = getattr(sys.modules.get(module), "__file__", None) if is_path(name) else None
+    return code.digest(module, Path(file).absolute()) if file else ""
 
 
 def _listed(options: Mapping[str, Any]) -> str:

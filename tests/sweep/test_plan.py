@@ -98,16 +98,20 @@ def test_changed_code_of_an_own_network_makes_other_stages(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     code = tmp_path / "net_of_test_plan.py"
     code.write_text(
-        "from torch import nn\ndef net():\n"
+        "from torch import nn\nimport helper_of_test_plan\ndef net():\n"
         "    return nn.Sequential(nn.Flatten(), nn.Linear(784, 8), nn.ReLU(), nn.Linear(8, 10))\n"
     )
+    helper = tmp_path / "helper_of_test_plan.py"
+    helper.touch()
     model = {"name": "net_of_test_plan:net"}
     found = [planned(model=model), planned(model=model)]
-    code.write_text(code.read_text() + "# changed\n")
-    found.append(planned(model=model))
-    first, again, changed = (set(it.stages) for it in found)
+    for file in (code, helper):
+        file.write_text(file.read_text() + "# changed\n")
+        found.append(planned(model=model))
+    first, again, *changed = (set(it.stages) for it in found)
     assert first == again
-    assert not first & changed
+    assert not first & changed[0]
+    assert not changed[0] & changed[1]
 
 
 def test_weights_kept_for_rewinding_are_part_of_a_training(base):
