@@ -2,8 +2,11 @@
 
 import functools
 import importlib.util
+import multiprocessing
+import os
 import signal
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -48,6 +51,23 @@ def load():
         return module
 
     return import_file
+
+
+@pytest.fixture(scope="session")
+def interpreted():
+    """Call what can be pickled where Triton interprets kernels, on CPU tensors.
+
+    Triton chooses between compiler and interpreter when it is imported, for the whole process. So
+    the interpreter gets a process of its own and no other test is affected. Tensors reach it in
+    shared memory: what it writes, or writes beside, is seen here.
+    """
+    pytest.importorskip("triton")
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn) as worker:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("TRITON_INTERPRET", "1")
+            worker.submit(os.getpid).result()
+        yield lambda function, *args, **options: worker.submit(function, *args, **options).result()
 
 
 @pytest.fixture(scope="session")

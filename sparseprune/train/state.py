@@ -32,8 +32,8 @@ _LONGEST = 180.0
 class Resume:
     """Where ``fit`` keeps its state, and how often: every so many seconds, or steps if given.
 
-    Of a large network it is kept less often than every few seconds, so that writing takes a fiftieth
-    of the time; but every three minutes, however long writing takes.
+    Of a large network it is kept less often than every few seconds, so that writing takes a
+    fiftieth of the time; but every three minutes, however long writing takes.
 
     If the file exists, ``fit`` goes on from it. It is left behind at the end, so that nothing is
     lost before the result is on disk; the caller then removes it. ``given`` is whatever else the

@@ -1,11 +1,4 @@
-"""Networks, a clock that says what a test wants, and Triton's interpreter in a process of its own.
-
-Triton chooses between compiler and interpreter when it is imported, for the whole process.
-"""
-
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
+"""Networks, and a clock that says what a test wants."""
 
 import pytest
 import torch
@@ -16,16 +9,10 @@ from sparseprune.accelerator.roofline import Ceilings
 from sparseprune.accelerator.timing import Round
 
 
-@pytest.fixture(scope="session")
-def call():
+@pytest.fixture
+def call(interpreted):
     """Call what can be pickled where kernels take CPU tensors."""
-    pytest.importorskip("triton")
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as worker:
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("TRITON_INTERPRET", "1")
-            worker.submit(os.getpid).result()
-        yield lambda function, *args, **options: worker.submit(function, *args, **options).result()
+    return interpreted
 
 
 class Clock:

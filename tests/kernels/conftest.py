@@ -6,11 +6,8 @@ that do not compile, and says nothing of spilled registers or narrow copies.
 
 import functools
 import importlib
-import multiprocessing
-import os
 import re
 import subprocess
-from concurrent.futures import ProcessPoolExecutor
 from typing import NamedTuple
 
 import pytest
@@ -28,23 +25,12 @@ def device():
 
 
 @pytest.fixture(scope="session")
-def call(device):
-    """Call a function of the kernels on tensors of ``device``.
-
-    Triton chooses between compiler and interpreter when it is imported, for the whole process. So
-    the interpreter gets a process of its own and no other test is affected. Tensors reach it in
-    shared memory: what it writes, or writes beside, is seen here.
-    """
+def call(device, request):
+    """Call a function of the kernels on tensors of ``device``."""
     pytest.importorskip("triton")
     if device == "cuda":
-        yield lambda function, *args, **options: function(*args, **options)
-        return
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as worker:
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv("TRITON_INTERPRET", "1")
-            worker.submit(os.getpid).result()
-        yield lambda function, *args, **options: worker.submit(function, *args, **options).result()
+        return lambda function, *args, **options: function(*args, **options)
+    return request.getfixturevalue("interpreted")
 
 
 @pytest.fixture(scope="session")
