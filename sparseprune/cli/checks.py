@@ -1,4 +1,4 @@
-"""Questions about files and machines: evaluate, bench, explain, doctor."""
+"""Questions about files and machines: evaluate, inspect, explain, doctor."""
 
 from pathlib import Path
 from typing import Annotated

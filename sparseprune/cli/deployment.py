@@ -166,7 +166,9 @@ def _keywords(text: str | None) -> dict[str, Any]:
 
 
 def _text(result: dict[str, Any]) -> str:
-    found, sizes = result["parity"], {key: _size(n) for key, n in result["bytes"].items()}
+    from sparseprune.cli.tables import size
+
+    found, sizes = result["parity"], {key: size(n) for key, n in result["bytes"].items()}
     lines = [
         f"{result['onnx']}: {result['form']}, {sizes['file']}, dense {sizes['dense']}",
         f"largest difference {found['max_abs']:.1e}, allowed {found['bound']:.1e}, "
@@ -180,14 +182,6 @@ def _text(result: dict[str, Any]) -> str:
     if result.get("compacted") == 0:
         lines.append("no layer would be smaller stored compact: the file is as the plain form")
     return "\n".join(lines)
-
-
-def _size(count: int) -> str:
-    """Bytes in the unit a file manager shows."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= scale:
-            return f"{count / scale:.3g} {unit}"
-    return f"{count} bytes"
 
 
 def _arrays(path: Path | None) -> Any:

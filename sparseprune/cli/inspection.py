@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any
 
 from sparseprune.cli import names
-from sparseprune.cli.tables import WIDTH, table
+from sparseprune.cli.tables import WIDTH, size, table
 
 LABEL = 12  # the column of the facts' names; a hash fits beside it
 # A name is whole unless somebody means harm: it is what the reader looks for.
@@ -31,16 +31,16 @@ def _file(file: dict[str, Any], totals: dict[str, Any]) -> str:
     opsets = ", ".join(f"{names.shown(k)} {v}" for k, v in file["opsets"].items())
     made = f", by {names.ending(file['producer'], 40)}" if file["producer"] else ""
     share = totals["zeros"] / totals["parameters"] if totals["parameters"] else 0
-    beside = f", and {_size(file['beside'])} of weights beside it" if file["beside"] else ""
+    beside = f", and {size(file['beside'])} of weights beside it" if file["beside"] else ""
     count = f"{totals['parameters']:,}".replace(",", " ")
     lines = [
-        _wrapped("file", f"{names.shown(file['path'])}, {_size(file['bytes'])}{beside}"),
+        _wrapped("file", f"{names.shown(file['path'])}, {size(file['bytes'])}{beside}"),
         _wrapped("form", f"{_form(file, share)}, IR {file['ir']}, opset {opsets}{made}"),
         *(_port("input", port) for port in file["inputs"][:_ALL_SHOWN]),
         *(_port("output", port) for port in file["outputs"][:_ALL_SHOWN]),
         _wrapped(
             "weights",
-            f"{count} parameters, {share:.1%} zeros, stored in {_size(totals['weight_bytes'])}",
+            f"{count} parameters, {share:.1%} zeros, stored in {size(totals['weight_bytes'])}",
         ),
     ]
     if totals["damaged"]:
@@ -175,7 +175,3 @@ def _wrapped(label: str, words: str, lines: int | None = None) -> str:
             break_on_hyphens=False,
         )
     )
-
-
-def _size(count: int) -> str:
-    return f"{count / 2**20:.1f} MiB" if count >= 2**20 else f"{count / 2**10:.1f} KiB"

@@ -7,9 +7,10 @@ import socket
 import sys
 import threading
 
+from sparseprune.cli.shell import INTERRUPTED
+
 # What an orderly end may take: workers are ended, temporary files removed.
 _PATIENCE_SECONDS = 5.0
-_INTERRUPTED = 130
 
 
 def install() -> None:
@@ -35,7 +36,7 @@ def _look_on(reader: socket.socket, writer: socket.socket) -> None:
     sys.stderr.write("sparseprune: ended while a library was computing\n")
     sys.stderr.flush()
     writer.close()
-    os._exit(_INTERRUPTED)
+    os._exit(INTERRUPTED)
 
 
 def _await(reader: socket.socket) -> None:

@@ -47,6 +47,14 @@ def diagnosis(found: dict[str, Any]) -> str:
     )
 
 
+def size(count: int) -> str:
+    """Bytes as "61.2 MiB"."""
+    for unit, scale in (("GiB", 2**30), ("MiB", 2**20)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return f"{count / 2**10:.1f} KiB"
+
+
 def _difference(row: Row) -> str:
     low, high = 100 * row["low"], 100 * row["high"]
     return f"{100 * row['difference']:+.2f} ({low:+.2f} to {high:+.2f})"

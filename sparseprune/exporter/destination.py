@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 
 from sparseprune.errors import GateError, InputError
-from sparseprune.exporter import external
+from sparseprune.exporter import external, validity
 from sparseprune.files import Unwritable, replacing
 
 
@@ -45,7 +45,8 @@ class Staging:
                 with replacing(self.path) as temporary:
                     temporary.write_bytes(content)
                 return len(content)
-            _check(content)
+            if fault := validity.fault(content):
+                raise GateError(f"{self.path.name}: the model with its weights beside it: {fault}")
             return self._move(content)
 
     def _bytes(self, proto: onnx.ModelProto) -> bytes:
@@ -114,10 +115,3 @@ def _refusals(path: Path) -> Iterator[None]:
         raise Unwritable(
             f"{path}: cannot be written: {error.strerror or error}; make room or write elsewhere"
         ) from error
-
-
-def _check(path: Path) -> None:
-    try:
-        onnx.checker.check_model(str(path))
-    except onnx.checker.ValidationError as error:
-        raise GateError(f"{path.name}: the model with its weights beside it: {error}") from error

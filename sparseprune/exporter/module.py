@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import onnx
 import torch
 from torch import nn
 
 from sparseprune.convert import bounds
 from sparseprune.errors import GateError, InputError
-from sparseprune.exporter import parity, provenance
+from sparseprune.exporter import parity, provenance, validity
 from sparseprune.exporter.deploy import Bounds, Source, deploy
 from sparseprune.exporter.options import Options
 from sparseprune.exporter.probe import Batch, as_pictures, enough, pictures_probe
@@ -41,10 +40,8 @@ def export(
     proto = translate(model, torch.from_numpy(pictures), opset)
     provenance.strip(proto)
     check_zeros(model, proto)
-    try:
-        onnx.checker.check_model(proto, full_check=True)
-    except onnx.checker.ValidationError as error:
-        raise GateError(f"{path}: torch wrote an invalid ONNX model: {error}") from error
+    if fault := validity.fault(proto):
+        raise GateError(f"{path}: torch wrote an invalid ONNX model: {fault}")
     shown = enough(pictures)
     logits = TorchRunner(model).predict(shown)
     source = Source(

@@ -9,14 +9,12 @@ import onnx
 from onnx import numpy_helper
 
 from sparseprune.errors import InputError
-from sparseprune.exporter import external, parity, ports
+from sparseprune.exporter import external, parity, ports, validity
 from sparseprune.exporter.candidate import Candidate
 from sparseprune.exporter.deploy import Source, deploy
 from sparseprune.exporter.options import Options
 from sparseprune.files import sha256
 from sparseprune.rewrite import reading
-
-_BROKEN = (onnx.checker.ValidationError, onnx.shape_inference.InferenceError)
 
 
 def export(
@@ -71,15 +69,6 @@ def load(source: Path) -> onnx.ModelProto:
             keeps weights outside its folder.
     """
     proto = reading.read(source)
-    try:
-        if external.is_large(proto):
-            onnx.checker.check_model(str(source))
-        else:
-            # ONNX's own shape inference does not know sparse initializers of convolutions.
-            onnx.checker.check_model(proto, full_check=not proto.graph.sparse_initializer)
-    except _BROKEN as error:
-        brief = " ".join(str(error).split())[:300]
-        raise InputError(
-            f"{source}: expected a valid ONNX model, got {brief}; export it again"
-        ) from error
+    if fault := validity.fault(source if external.is_large(proto) else proto):
+        raise InputError(f"{source}: expected a valid ONNX model, got {fault}; export it again")
     return proto

@@ -77,8 +77,8 @@ def as_array(example: Any) -> Array:
 def enough(pictures: Batch) -> Batch:
     """The first 32 ``pictures`` [N, ...], N >= 0; below 16, joined by standard normal ones.
 
-    Of pictures above 256 x 256 pixels fewer, but two.
-    Normalised pictures have about that distribution; the seed is fixed.
+    Normalised pictures have about that distribution; the seed is fixed. Of pictures above 256 x 256
+    pixels there are fewer, but two.
     """
     most = max(2, min(MOST, _PIXELS // max(1, math.prod(pictures.shape[2:]))))
     missing = max(min(FEWEST, most) - len(pictures), 0)

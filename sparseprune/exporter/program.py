@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import onnx
 import torch
 from torch.utils import _pytree as pytree
 
 from sparseprune.errors import GateError, InputError, first_line
-from sparseprune.exporter import parity, ports, programs, provenance
+from sparseprune.exporter import parity, ports, programs, provenance, validity
 from sparseprune.exporter.candidate import Candidate
 from sparseprune.exporter.deploy import Source, deploy
 from sparseprune.exporter.options import Options
@@ -31,10 +30,8 @@ def export(
     opset = min(OPSET, versions.newest(options.oldest)[0])
     proto = programs.to_onnx(program, opset)
     provenance.strip(proto)
-    try:
-        onnx.checker.check_model(proto, full_check=True)
-    except onnx.checker.ValidationError as error:
-        raise GateError(f"{path}: torch wrote an invalid ONNX model: {error}") from error
+    if fault := validity.fault(proto):
+        raise GateError(f"{path}: torch wrote an invalid ONNX model: {fault}")
     translated = Candidate(proto.SerializeToString(), "cpu", str(path))
     if example_inputs is None and program.example_inputs is not None:
         example_inputs = pytree.tree_leaves(program.example_inputs)

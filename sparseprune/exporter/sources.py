@@ -90,6 +90,16 @@ def load(
     shape = tuple(input_shape)
     if not shape or not all(isinstance(size, int) and size > 0 for size in shape):
         raise InputError(f"input shape: expected positive whole numbers, got {list(input_shape)}")
+    return _checkpoint(path, arch, dict(options or {}), shape, masks)
+
+
+def _checkpoint(
+    path: Path,
+    arch: str,
+    options: dict[str, Any],
+    shape: tuple[int, ...],
+    masks: str | Path | None,
+) -> Source:
     state, rest = foreign_state.read(path)
     state, found = foreign_masks.settle(state)
     if masks is not None:
@@ -98,7 +108,7 @@ def load(
         found.append(f"masks of {Path(masks).name}")
     if "recipe" in rest:
         found.append("SparseML recipe")
-    model = architectures.build(arch, dict(options or {}), shape, state)
+    model = architectures.build(arch, options, shape, state)
     architectures.load(model, state, str(path))
     check_finite(model.state_dict(), f"{path}: ")
     weights = {

@@ -202,7 +202,7 @@ def describe(source: Checkpoint) -> Row:
     slimmed = source.meta.get("slim", {})
     return {
         **found,
-        "params": sum(tensor.numel() for tensor in _parameters(source)),
+        "params": sum(tensor.numel() for tensor in models.load(source).parameters()),
         "nonzero": counts.params,
         "flops_ratio": prune.ratio(counts, dense, "flops"),
         "rule": slimmed.get("rule"),
@@ -219,7 +219,3 @@ def _counts(source: Checkpoint, key: str) -> prune.Counts:
             f"expected a checkpoint made by 'sparseprune train' or 'prune', found no "
             f"{key!r} counts in its metadata; make it again"
         ) from None
-
-
-def _parameters(source: Checkpoint) -> list[torch.Tensor]:
-    return list(models.load(source).parameters())
