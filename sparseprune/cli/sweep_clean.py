@@ -3,10 +3,11 @@
 from collections import defaultdict
 from pathlib import Path
 
+from sparseprune import report
 from sparseprune.cli.shell import Outcome
 from sparseprune.cli.tables import table
 from sparseprune.pipeline.folder import RunFolder, writing
-from sparseprune.sweep import cleaning
+from sparseprune.sweep import cleaning, summary, work
 from sparseprune.sweep.plan import Plan
 from sparseprune.sweep.store import Store
 
@@ -24,7 +25,18 @@ def cleaned(root: Path, plan: Plan, sure: bool) -> Outcome:
         found = cleaning.unneeded(root, plan)
         outcome = _outcome(root, found, "removed", removed=True)
         cleaning.remove(found)
+        _summarise(root, plan)
     return outcome
+
+
+def _summarise(root: Path, plan: Plan) -> None:
+    """The summary speaks of runs that are there, or it goes too."""
+    if len(work.assemble(root, plan)) == len(plan.runs):
+        summary.write(root, plan.runs)
+        report.sweep.build(root)
+        return
+    for file in (root / "summary.html", summary.path(root)):
+        file.unlink(missing_ok=True)
 
 
 def _outcome(root: Path, found: list[Path], end: str, removed: bool = False) -> Outcome:

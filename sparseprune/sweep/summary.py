@@ -49,8 +49,13 @@ def rows(root: Path, runs: Iterable[Run]) -> list[Row]:
 def write(root: Path, runs: Iterable[Run]) -> list[Row]:
     """Write the rows into the sweep's folder, and return them."""
     found = rows(root, runs)
-    records.write(root / "records" / "summary.jsonl", found)
+    records.write(path(root), found)
     return found
+
+
+def path(root: Path) -> Path:
+    """Where the rows of a sweep's folder are."""
+    return root / "records" / "summary.jsonl"
 
 
 def _over_seeds(values: dict[int, float]) -> Row:

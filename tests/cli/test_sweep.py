@@ -147,6 +147,10 @@ def test_what_the_recipe_no_longer_needs_is_shown_and_then_removed(sweep):
     plan = shell.json("sweep", "tiny.yaml", "-o", "cleaned", "--dry-run", "--sweep.seeds", "[0]")
     assert plan["total"]["to_do"] == 0
     assert (folder / "runs/feed_forward-seed0/report.html").exists()
+    assert "feed_forward-seed1" not in (folder / "summary.html").read_text()
+    assert {tuple(row["seeds"]) for row in records.read(folder / "records/summary.jsonl")} == {(0,)}
+    shell(*words, "--sweep.seeds", "[7]", "--yes")
+    assert sorted(path.name for path in folder.iterdir()) == [".lock", "records", "runs", "stages"]
 
 
 def test_ctrl_c_leaves_a_sweep_that_goes_on(sweep):
