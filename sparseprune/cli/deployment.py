@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sparseprune.cli.shell import Allow, Debug, Json, Out, Outcome, verb
+from sparseprune.cli.shell import Allow, Debug, Json, Out, Outcome, named_as, options_of, verb
 from sparseprune.errors import InputError
 
 Source = Annotated[
@@ -86,15 +86,16 @@ def export(
     ours = source.suffix == ".safetensors" and arch is None and not _is_foreign(source)
     if ours or source.suffix in (".onnx", ".pt2"):
         _none_of(foreign, source)
-    if ours:
-        found = _checkpoint(source, out, options)
-    elif source.suffix == ".onnx":
-        from sparseprune import exporter
+    with named_as(options_of(options, example_inputs="--inputs")):
+        if ours:
+            found = _checkpoint(source, out, options)
+        elif source.suffix == ".onnx":
+            from sparseprune import exporter
 
-        found = exporter.export(source, out, input_shapes=shapes, **options)
-    else:
-        network = _foreign(source, arch, _keywords(arch_options), masks, shapes)
-        found = _other(network, out, shapes, options)
+            found = exporter.export(source, out, input_shapes=shapes, **options)
+        else:
+            network = _foreign(source, arch, _keywords(arch_options), masks, shapes)
+            found = _other(network, out, shapes, options)
     apart: dict[str, Any] = {key: found.pop(key) for key in ("bytes", "compacted") if key in found}
     result = {"onnx": str(out), "form": form, **apart, "parity": found}
     return Outcome(result, _text(result))

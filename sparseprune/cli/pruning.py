@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from sparseprune.cli.made import NOTHING, Source, early, saved, state
-from sparseprune.cli.shell import Allow, Debug, Json, Out, Outcome, bar, verb
+from sparseprune.cli.shell import Allow, Debug, Json, Out, Outcome, bar, named_as, options_of, verb
 from sparseprune.errors import InputError
 from sparseprune.files import check_writable
 
@@ -46,8 +46,6 @@ Early = Annotated[
     Path | None, typer.Option(help="Early weights to rewind to [default: beside CHECKPOINT].")
 ]
 Masks = Annotated[Path | None, typer.Option(help="Also write the masks here.")]
-# Options that are not called as the key they set.
-_CALLED = {"ratios": "--ratio", "ignored_layers": "--ignore"}
 
 
 @verb
@@ -124,7 +122,7 @@ def _prune(files: _Files, entry: dict[str, Any], changes: dict[str, Any]) -> Out
         check_writable(path, ".safetensors", (files.checkpoint, files.parent, files.early))
     if masks == out:
         raise InputError(f"{out}: expected two files, got one path for --out and --masks")
-    options = {key: _CALLED.get(key, f"--{key.replace('_', '-')}") for key in entry}
+    options = options_of(entry, ratios="--ratio", ignored_layers="--ignore")
     settings = recipes.check(recipes.Prune, entry, "prune", options)
     source = checkpoints.load(files.checkpoint)
     recipe = steps.recipe_of(source, changes)
@@ -135,7 +133,7 @@ def _prune(files: _Files, entry: dict[str, Any], changes: dict[str, Any]) -> Out
         state=state(out),
     )
     (ratio,) = settings.ratios
-    with workers.joined(), bar("prune, retrain") as progress:
+    with workers.joined(), bar("prune, retrain") as progress, named_as(options):
         pruned, kept = steps.prune_network(source, recipe, settings, ratio, progress, around)
         first = workers.rank() == 0
     if not first:

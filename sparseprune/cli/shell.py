@@ -5,7 +5,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +102,23 @@ def bar(name: str) -> Iterator[Callable[[float, str], None]]:
     with Progress(console=notes(), transient=True, disable=not notes().is_terminal) as bars:
         line = bars.add_task(name, total=1.0)
         yield lambda done, text: bars.update(line, completed=done, description=f"{name}  {text}")
+
+
+def options_of(keys: Iterable[str], **called: str) -> dict[str, str]:
+    """The option that each setting is given by; ``called`` are those with names of their own."""
+    return {key: called.get(key, f"--{key.replace('_', '-')}") for key in keys}
+
+
+@contextmanager
+def named_as(options: Mapping[str, str]) -> Iterator[None]:
+    """Errors that begin with the name of a setting begin with its option instead."""
+    try:
+        yield
+    except InputError as error:
+        key, colon, rest = str(error).partition(": ")
+        if key not in options or not colon:
+            raise
+        raise InputError(f"{options[key]}: {rest}") from error
 
 
 def _explain(error: BaseException) -> tuple[str, int | None]:

@@ -38,8 +38,9 @@ def sentence(
     # The same goes for several keys of one section.
     if not (first["type"] == "value_error" and isinstance(first["input"], Mapping)):
         message = f"{message}, got {first['input']!r}"
-    named = key is not None and where.removeprefix(key).replace(".", "").isdecimal()
-    return f"{source}: {message}" if named or where == key else f"{source}: '{where}': {message}"
+    # An option names its key; a place in a list that was typed with it says nothing more.
+    said = key is not None and not where.removeprefix(key).strip(".0123456789")
+    return f"{source}: {message}" if said else f"{source}: '{where}': {message}"
 
 
 def _concerns(key: str, where: str, unknown: bool) -> bool:

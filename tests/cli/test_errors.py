@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from sparseprune import models
 from sparseprune.cli import shell
 from sparseprune.cli.app import app
+from sparseprune.errors import InputError
 from sparseprune.formats import checkpoint
 
 
@@ -176,6 +177,19 @@ def test_a_precision_of_gpus_is_refused_before_any_training(recipe, verb, monkey
     stderr = fails(verb, recipe, "--out", tmp_path / "x", *words)
     assert "retrain.precision: expected float32 on cpu, got float16" in stderr
     assert not (tmp_path / "x").exists()
+
+
+def test_the_workers_of_a_cluster_may_have_what_this_machine_lacks(recipe, monkeypatch, tmp_path):
+    from sparseprune.cli import sweep_run
+    from sparseprune.train import workers
+
+    def reached(cluster, workers):
+        raise InputError(f"connected to {cluster}")
+
+    monkeypatch.setattr(workers, "device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(sweep_run, "_crew", reached)
+    words = ("--retrain.precision", "float16", "--sweep.seeds", "[0]", "--cluster", "host:1")
+    assert "connected to host:1" in fails("sweep", recipe, "--out", tmp_path / "x", *words)
 
 
 @pytest.mark.parametrize("verb", ["run", "sweep"])

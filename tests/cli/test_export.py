@@ -68,7 +68,10 @@ def test_what_a_compact_file_says_of_its_origin(chain):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--form", "tiny"], "form: expected one of plain, compact, slim, got 'tiny'"),
+        (
+            ["--form", "tiny"],
+            "sparseprune: --form: expected one of plain, compact, slim, got 'tiny'",
+        ),
         (["--form", "slim"], "no channel can leave"),
         (["--inputs", "gone.npy"], "--inputs: expected a NumPy file of plain arrays"),
         (["--inputs", "pickled.npy"], "--inputs: expected a NumPy file of plain arrays"),

@@ -98,6 +98,8 @@ def test_the_network_that_is_pruned_stays(tiny):
         (("--ratio", 0.5, "--round-to", 0), "sparseprune: --round-to: Input should be greater"),
         (("--ratio", 0.5, "--method", "wt"), "sparseprune: --method: Input should be 'WT'"),
         (("--ratio", 0.5, "--retrain.epochs", 0), "sparseprune: --retrain.epochs: Input should"),
+        (("--ratio", 0.5, "--ignore", "stem"), "sparseprune: --ignore: expected 'stem' to match"),
+        (("--ratio", 0.5, "--pattern", "4"), "sparseprune: --pattern: expected outputs x inputs"),
         (("--ratio", 0.5, "--schedule", "gradual"), "gradual: expected steps of 2 or more"),
     ],
 )
