@@ -71,13 +71,42 @@ def store(
     y_b, y_p, y_q, y_n, r_b, r_p, r_q,
     UNIT: tl.constexpr, HALO: tl.constexpr, ACTIVATION: tl.constexpr,
 ):  # fmt: skip
-    """Finish and store acc [BM, BN], rows m of the product and packed rows n of the weight.
+    """Finish and store acc [BM, BN], rows m of the product and packed rows n on of the weight.
 
     Row m is pixel (m % PQ // Q, m % Q) of image m // PQ. N and the strides are in UNIT elements,
     from which the compiler knows how much it may store at once; y_n, between outputs, is not.
     ``HALO`` pixels around each image are set to zero by the pixels nearest to them: each once, and
     without another launch.
     """
+    HALF: tl.constexpr = acc.shape[1] // 2
+    if acc.shape[0] * HALF >= 128 * 128:
+        # The sums alone take half of the registers: a residual for all of them would spill.
+        low, high = acc.reshape((acc.shape[0], 2, HALF)).permute((0, 2, 1)).split()
+        store_at_once(
+            low, m, n, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q,
+            y_b, y_p, y_q, y_n, r_b, r_p, r_q, UNIT, HALO, ACTIVATION,
+        )  # fmt: skip
+        store_at_once(
+            high, m, n + HALF, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q,
+            y_b, y_p, y_q, y_n, r_b, r_p, r_q, UNIT, HALO, ACTIVATION,
+        )  # fmt: skip
+    else:
+        store_at_once(
+            acc, m, n, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q,
+            y_b, y_p, y_q, y_n, r_b, r_p, r_q, UNIT, HALO, ACTIVATION,
+        )  # fmt: skip
+
+
+@triton.jit
+def store_at_once(
+    acc, m, n,
+    permutation_ptr, bias_ptr, residual_ptr, y_ptr,
+    M, N, PQ, Q,
+    y_b, y_p, y_q, y_n, r_b, r_p, r_q,
+    UNIT: tl.constexpr, HALO: tl.constexpr, ACTIVATION: tl.constexpr,
+):  # fmt: skip
+    """``store`` of so many sums as leave room for what is done with them."""
+    n = n + tl.arange(0, acc.shape[1])
     in_m, in_n = m < M, n < N * UNIT
     image, p, q = pixel(m, PQ, Q)
     if permutation_ptr is not None:
@@ -115,18 +144,6 @@ def store_part(acc, m, n, part, parts_ptr, M, columns, WIDE: tl.constexpr):
 
 
 @triton.jit
-def part_of_steps(first_ptr, PARTIAL: tl.constexpr):
-    """The steps of a group, or those that this program's part of it has."""
-    start = tl.load(first_ptr)
-    end = tl.load(first_ptr + 1)
-    if PARTIAL:
-        steps = end - start
-        end = start + steps * (tl.program_id(2) + 1) // tl.num_programs(2)
-        start += steps * tl.program_id(2) // tl.num_programs(2)
-    return start, end
-
-
-@triton.jit
 def clear(
     y_ptrs, mask, p, q, P, Q, y_p, y_q, DOWN: tl.constexpr, RIGHT: tl.constexpr
 ):  # fmt: skip
@@ -140,7 +157,7 @@ def clear(
         tl.store(y_ptrs + (DOWN * y_p + RIGHT * y_q), 0.0, mask=mask & edge[:, None])
 
 
-@triton.jit
+@triton.jit(do_not_specialize=("splits",))
 def reduce_kernel(
     parts_ptr, permutation_ptr, bias_ptr, residual_ptr, y_ptr,
     splits, columns,
@@ -154,7 +171,8 @@ def reduce_kernel(
     if WIDE:
         block = block.to(tl.int64)
     m = block * BM + tl.arange(0, BM)
-    n = tl.program_id(1) * BN + tl.arange(0, BN)
+    first = tl.program_id(1) * BN
+    n = first + tl.arange(0, BN)
     mask = (m < M)[:, None] & (n < columns)[None, :]
     ptrs = parts_ptr + (m * columns)[:, None] + n[None, :]
     acc = tl.zeros((BM, BN), dtype=tl.float32)
@@ -162,7 +180,7 @@ def reduce_kernel(
         acc += tl.load(ptrs, mask=mask, other=0.0)
         ptrs += M * columns
     store(
-        acc, m, n, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q,
+        acc, m, first, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q,
         y_b, y_p, y_q, y_n, r_b, r_p, r_q, UNIT, HALO, ACTIVATION,
     )  # fmt: skip
 

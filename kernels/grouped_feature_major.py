@@ -13,11 +13,11 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from . import walk
 from .checks import check_alike, check_device, check_shape
 from .epilogue import (
     check_activation,
     finished,
-    part_of_steps,
     reduction,
     rows_to_finish,
     store,
@@ -26,6 +26,7 @@ from .epilogue import (
 from .grouped_weight import GroupedWeight
 from .launch import Launch, is_wide, run, upcast
 from .tiling import Tiling, tiling
+from .walk import own_tile
 
 # Columns of X that may be copied together without a look at where it ends.
 ALIGNMENT = 16
@@ -150,8 +151,6 @@ def plan(
         "x_ptr": x,
         "values_ptr": weight.values,
         "pieces_ptr": weight.pieces,
-        "first_ptr": weight.first,
-        "order_ptr": weight.order,
         "stride_x": x.stride(0),
         "tokens": x.shape[1],
     }
@@ -167,19 +166,19 @@ def plan(
     }
     launch = Launch(
         feature_major_kernel,
-        (-(-m // chosen.block_m), groups, chosen.splits),
-        arguments | reading | {"y_ptr": target},
+        walk.grid(m, weight, chosen),
+        arguments | reading | walk.arguments(weight) | {"y_ptr": target},
         constants | pattern | wide,
         chosen.warps,
     )
     return [launch] if target is y else [launch, reduction(target, arguments, constants | wide)]
 
 
-@triton.jit
+@triton.jit(do_not_specialize=("groups", "chunk", "steps"))
 def feature_major_kernel(
     x_ptr, values_ptr, pieces_ptr, first_ptr, order_ptr, permutation_ptr, bias_ptr, residual_ptr,
     y_ptr,
-    stride_x, tokens,
+    stride_x, tokens, groups, chunk, steps,
     M, N, PQ, Q,
     y_b, y_p, y_q, y_n, r_b, r_p, r_q,
     BM: tl.constexpr, V: tl.constexpr, BK: tl.constexpr, KC: tl.constexpr,
@@ -189,9 +188,9 @@ def feature_major_kernel(
 ):  # fmt: skip
     """As ``grouped_kernel``, of x [K, tokens] that is contiguous along M."""
     SLOTS: tl.constexpr = BK // KC
-    group = tl.load(order_ptr + tl.program_id(1))
-    start, end = part_of_steps(first_ptr + group, PARTIAL)
-    block = tl.program_id(0)
+    block, group, start, end = own_tile(
+        tl.cdiv(M, BM), groups, chunk, steps, first_ptr, order_ptr, PARTIAL
+    )  # fmt: skip
     if WIDE:
         block = block.to(tl.int64)
     m = block * BM + tl.arange(0, BM)
@@ -215,10 +214,10 @@ def feature_major_kernel(
             x, values = x.to(tl.float32), values.to(tl.float32)
         acc = tl.dot(values, x, acc, input_precision=PRECISION)
         w_ptrs += V * BK
-    n = group * V + v
+    n = group * V
     acc = tl.trans(acc)
     if PARTIAL:
-        store_part(acc, m, n, tl.program_id(2), y_ptr, M, tl.num_programs(1) * V, WIDE)
+        store_part(acc, m, n + v, tl.program_id(1), y_ptr, M, groups * V, WIDE)
     else:
         store(
             acc, m, n, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q,

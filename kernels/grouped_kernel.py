@@ -8,13 +8,23 @@ two as dense tiles. Dropped blocks are neither read nor multiplied.
 import triton
 import triton.language as tl
 
-from .epilogue import part_of_steps, pixel, store, store_part
+from .epilogue import pixel, store, store_part
+from .walk import own_tile
+
+# What differs from layer to layer: constants say already how much may be copied or stored at once,
+# so one kernel serves all sizes, of which a network has dozens; a compilation takes seconds. Of PQ
+# and Q it matters that a linear layer's are one: nothing is divided then.
+SIZES = (
+    *("groups", "chunk", "steps", "M", "N", "x_first", "x_b", "x_p", "x_q", "tap_h", "tap_w"),
+    *("H", "W", "top", "left", "stride_h", "stride_w", "dilation_h", "dilation_w"),
+    *("y_b", "y_p", "y_q", "r_b", "r_p", "r_q"),
+)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES, do_not_specialize_on_alignment=("PQ", "Q"))
 def grouped_kernel(
     x_ptr, values_ptr, places_ptr, first_ptr, order_ptr, permutation_ptr, bias_ptr, residual_ptr,
-    y_ptr, M, N, PQ, Q, x_first, x_b, x_p, x_q, tap_h, tap_w, H, W, top, left,
+    y_ptr, groups, chunk, steps, M, N, PQ, Q, x_first, x_b, x_p, x_q, tap_h, tap_w, H, W, top, left,
     stride_h, stride_w, dilation_h, dilation_w, y_b, y_p, y_q, y_n, r_b, r_p, r_q,
     BM: tl.constexpr, V: tl.constexpr, BK: tl.constexpr, KC: tl.constexpr, X_UNIT: tl.constexpr,
     TAPS_W: tl.constexpr, TAPS: tl.constexpr,
@@ -31,9 +41,9 @@ def grouped_kernel(
     ``PARTIAL`` programs do one part of the steps each: float32 sums in y [parts, M, G V].
     """
     SLOTS: tl.constexpr = BK // KC
-    group = tl.load(order_ptr + tl.program_id(1))
-    start, end = part_of_steps(first_ptr + group, PARTIAL)
-    block = tl.program_id(0)
+    block, group, start, end = own_tile(
+        tl.cdiv(M, BM), groups, chunk, steps, first_ptr, order_ptr, PARTIAL
+    )  # fmt: skip
     if WIDE:
         block = block.to(tl.int64)
     m, v, c = block * BM + tl.arange(0, BM), tl.arange(0, V), tl.arange(0, BK)
@@ -48,7 +58,7 @@ def grouped_kernel(
         )  # fmt: skip
     w_ptrs = values_ptr + start.to(tl.int64) * (V * BK) + v[None, :] * BK + c[:, None]  # [BK, V]
     # The index is read one step ahead: copying x then waits for no load of its own step, which is
-    # what lets the compiler keep several steps in flight.
+    # what lets the compiler keep several steps in flight. Two ahead, it keeps none.
     place_ptrs = places_ptr + start * SLOTS + c // KC  # [BK]
     place = tl.load(place_ptrs)
     acc = tl.zeros((BM, V), dtype=tl.float32)
@@ -64,9 +74,9 @@ def grouped_kernel(
             x, values = x.to(tl.float32), values.to(tl.float32)
         acc = tl.dot(x, values, acc, input_precision=PRECISION)
         w_ptrs += V * BK
-    n = group * V + v
+    n = group * V
     if PARTIAL:
-        store_part(acc, m, n, tl.program_id(2), y_ptr, M, tl.num_programs(1) * V, WIDE)
+        store_part(acc, m, n + v, tl.program_id(1), y_ptr, M, groups * V, WIDE)
     else:
         store(
             acc, m, n, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q,

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from . import walk
 from .epilogue import reduction
 from .grouped_kernel import grouped_kernel
 from .grouped_weight import GroupedWeight
@@ -64,7 +65,6 @@ def plan(product: Product, tiling: Tiling | None = None) -> list[Launch]:
     exact = product.x.dtype == torch.float32 and not product.tf32
     tiling = tiling or chosen(m, weight, tensor_cores=not exact)
     groups = len(weight.order)
-    grid = (-(-m // tiling.block_m), groups, tiling.splits)
     arguments, constants = _finish(product)
     # The strides of the result mean nothing to programs that compute parts of it.
     target = y
@@ -73,8 +73,8 @@ def plan(product: Product, tiling: Tiling | None = None) -> list[Launch]:
     wide = is_wide(product.x, y, target, product.residual)
     launch = Launch(
         grouped_kernel,
-        grid,
-        _reading(product) | arguments | {"y_ptr": target},
+        walk.grid(m, weight, tiling),
+        _reading(product) | walk.arguments(weight) | arguments | {"y_ptr": target},
         {
             "BM": tiling.block_m,
             "STAGES": tiling.stages,
@@ -111,8 +111,6 @@ def _reading(product: Product) -> dict[str, Any]:
         "x_first": -(taps.top * x_h + taps.left * x_w),
         "values_ptr": weight.values,
         "places_ptr": product.places,
-        "first_ptr": weight.first,
-        "order_ptr": weight.order,
         "x_b": x_b,
         "x_p": x_h * taps.stride[0],
         "x_q": x_w * taps.stride[1],

@@ -1,8 +1,8 @@
 """Sparse linear for 1 to 4 tokens: y = activation(x W^T + b + r), W a ``SegmentWeight``.
 
-So few tokens are bound by reading weights, and x fits the first cache. One program computes BN
-outputs on ordinary cores: each thread reads values and places side by side, and gathers x.
-Inference only: there is no backward.
+So few tokens are bound by reading weights. One program computes BN outputs on ordinary cores: it
+has a part of x in shared memory, where each thread looks up the inputs of the values and places
+that it reads side by side. Inference only: there is no backward.
 """
 
 import torch
@@ -15,11 +15,16 @@ from .checks import check_alike, check_device, check_shape
 from .epilogue import check_activation, finished, reduction, rows_to_finish, store, store_part
 from .launch import Launch, run
 from .segment_weight import SegmentWeight
-from .tiling import MOST_SPLITS, multiprocessors
+from .tiling import MOST_SPLITS, of
 
 MOST_TOKENS = 4
-# Outputs of a program, and weights that it reads of each at a time: 16 of them a thread.
-BLOCK_N, BLOCK_Z = 16, 128
+# Inputs that a step has in shared memory: 16 segments at least, so that its weights begin at
+# multiples of 16 bytes.
+STEP_INPUTS = 4096
+# Weights of a step of all outputs of a program: 32 for each of 128 threads. All are on their way
+# before the first is looked at, which is what takes them from memory at full rate: 512 programs of
+# eight outputs ask for 5 MB at once where 2 MB cover the way.
+STEP_WEIGHTS, MOST_OUTPUTS = 4096, 16
 WARPS = 4
 
 
@@ -119,13 +124,13 @@ def plan(
 ) -> list[Launch]:
     """The launches that compute ``y`` [..., N]."""
     n, k = weight.shape
-    x, tokens = _token_minor(x.reshape(-1, k))
+    x = x.reshape(-1, k).contiguous()
     m = y.shape[:-1].numel()
-    # 16 sums a thread for one token; for more, half of the weights at a time.
-    block_z = BLOCK_Z if tokens < MOST_TOKENS else BLOCK_Z // 2
-    programs, length = triton.cdiv(n, BLOCK_N), weight.values.shape[1]
-    splits = splits or _splits(programs, length // block_z, weight.values.device)
-    share = triton.cdiv(triton.cdiv(length, block_z), splits) * block_z
+    inputs = min(STEP_INPUTS, max(weight.segment, triton.next_power_of_2(k)))
+    step = triton.next_power_of_2(inputs // weight.segment * weight.count)
+    outputs = min(MOST_OUTPUTS, max(1, STEP_WEIGHTS // step))
+    programs, steps = triton.cdiv(n, outputs), triton.cdiv(k, inputs)
+    splits = splits or _splits(programs, steps, weight.values.device)
     target = y if splits == 1 else y.new_empty(splits, m, n, dtype=torch.float32)
     arguments, constants = rows_to_finish(
         *(y.view(m, n), bias, None if residual is None else residual.reshape(m, n).contiguous()),
@@ -135,16 +140,18 @@ def plan(
         "x_ptr": x,
         "values_ptr": weight.values,
         "indices_ptr": weight.indices,
-        "length": length,
+        "K": k,
+        "length": weight.values.shape[1],
         "stored": weight.stored,
-        "share": share,
+        "share": triton.cdiv(steps, splits),
     }
     pattern = {
-        "TOKENS": tokens,
+        "TOKENS": triton.next_power_of_2(m),
         "COUNT": weight.count,
         "SEGMENT": weight.segment,
-        "BN": BLOCK_N,
-        "BZ": block_z,
+        "BN": outputs,
+        "BK": inputs,
+        "BZ": step,
         "PARTIAL": splits > 1,
     }
     launch = Launch(
@@ -162,56 +169,52 @@ def plan(
 @triton.jit
 def segment_gemv_kernel(
     x_ptr, values_ptr, indices_ptr, permutation_ptr, bias_ptr, residual_ptr, y_ptr,
-    length, stored, share,
+    K, length, stored, share,
     M, N, PQ, Q,
     y_b, y_p, y_q, y_n, r_b, r_p, r_q,
     TOKENS: tl.constexpr, COUNT: tl.constexpr, SEGMENT: tl.constexpr, BN: tl.constexpr,
-    BZ: tl.constexpr,
+    BK: tl.constexpr, BZ: tl.constexpr,
     PARTIAL: tl.constexpr, UNIT: tl.constexpr, HALO: tl.constexpr, ACTIVATION: tl.constexpr,
 ):  # fmt: skip
-    """sum_z values[n, z] x[z / COUNT SEGMENT + indices[n, z], m], z the stored weights of a row.
+    """sum_z values[n, z] x[m, z / COUNT SEGMENT + indices[n, z]], z the stored weights of a row.
 
-    x [K, TOKENS], values and indices [N, length], of which ``stored`` are weights. Programs (., i)
-    sum ``share`` of them from i share on.
+    x [M, K], values and indices [N, length], of which ``stored`` are weights. A step is BK inputs
+    and the weights that read them, at most BZ; programs (., i) do ``share`` steps from i share on.
     """
-    n = tl.program_id(0) * BN + tl.arange(0, BN)
-    m = tl.arange(0, TOKENS)
-    z = tl.arange(0, BZ)
-    begin = tl.program_id(1) * share
-    end = tl.minimum(begin + share, length)
+    STEP: tl.constexpr = BK // SEGMENT * COUNT
+    first = tl.program_id(0) * BN
+    n = first + tl.arange(0, BN)
+    m, z, k = tl.arange(0, TOKENS), tl.arange(0, BZ), tl.arange(0, BK)
+    start_of_segment = tl.where(z < STEP, z // COUNT * SEGMENT, 0)
     # Rows beyond N read row 0; they are never stored.
     rows = tl.where(n < N, n, 0).to(tl.int64) * length
-    acc = tl.zeros((BN, BZ, TOKENS), dtype=tl.float32)
-    for start in tl.range(begin, end, BZ):
-        k = start + z
-        offsets = rows[:, None] + k[None, :]
-        mask = (k < end)[None, :]
-        values = tl.load(values_ptr + offsets, mask=mask, other=0.0).to(tl.float32)
-        places = tl.load(indices_ptr + offsets, mask=mask, other=0).to(tl.int32)
-        columns = places + (k // COUNT * SEGMENT)[None, :]
-        x_ptrs = x_ptr + columns[:, :, None] * TOKENS + m[None, None, :]
-        # Beyond the last segment there is no x.
-        x = tl.load(x_ptrs, mask=(k < stored)[None, :, None], other=0.0).to(tl.float32)
-        acc += values[:, :, None] * x
-    sums = tl.trans(tl.sum(acc, axis=1))  # [TOKENS, BN]
+    sums = tl.zeros((TOKENS, BN), dtype=tl.float32)
+    begin = tl.program_id(1) * share
+    for step in tl.range(begin, tl.minimum(begin + share, tl.cdiv(K, BK))):
+        place = step * STEP + z
+        offsets = rows[:, None] + place[None, :]
+        mask = ((z < STEP) & (place < length))[None, :]
+        indices = tl.load(indices_ptr + offsets, mask=mask, other=0).to(tl.int32)
+        values = tl.load(values_ptr + offsets, mask=mask, other=0.0)
+        columns = tl.reshape(indices + start_of_segment[None, :], (BN * BZ,))
+        # Where there is no weight, an input is looked up that may be NaN.
+        inside = ((z < STEP) & (place < stored))[None, :]
+        for token in tl.static_range(TOKENS):
+            in_x = (step * BK + k < K) & (token < M)
+            x = tl.load(x_ptr + token * K + step * BK + k, mask=in_x, other=0.0)
+            x = tl.reshape(tl.gather(x, columns, 0), (BN, BZ)).to(tl.float32)
+            products = tl.where(inside, values.to(tl.float32) * x, 0.0)
+            sums += tl.where((m == token)[:, None], tl.sum(products, axis=1)[None, :], 0.0)
     if PARTIAL:
         store_part(sums, m, n, tl.program_id(1), y_ptr, M, N, False)
     else:
         store(
-            sums, m, n, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q,
+            sums, m, first, permutation_ptr, bias_ptr, residual_ptr, y_ptr, M, N, PQ, Q,
             y_b, y_p, y_q, y_n, r_b, r_p, r_q, UNIT, HALO, ACTIVATION,
         )  # fmt: skip
 
 
-def _token_minor(x: Tensor) -> tuple[Tensor, int]:
-    """[K, T] contiguous, T the next power of two: a weight finds its inputs side by side."""
-    tokens = triton.next_power_of_2(x.shape[0])
-    # F.pad copies even where it adds nothing, which is a launch more for a single token.
-    x = x if tokens == x.shape[0] else F.pad(x, (0, 0, 0, tokens - x.shape[0]))
-    return x.T.contiguous(), tokens
-
-
 def _splits(programs: int, steps: int, device: torch.device) -> int:
-    """Two programs for each multiprocessor at least, of four steps each at least."""
-    wanted = 2 * multiprocessors(device) // programs
-    return max(1, min(wanted, steps // 4, MOST_SPLITS))
+    """Two programs for each multiprocessor at least, where there are steps to share."""
+    wanted = 2 * of(device).multiprocessors // programs
+    return max(1, min(wanted, steps, MOST_SPLITS))

@@ -11,14 +11,30 @@ import triton
 from .grouped_weight import STEP_BYTES, GroupedWeight
 from .winners import Shape, nearest
 
-# Shared memory of one block on the smallest GPUs served (compute capability 8.6, 8.9, 12.0: 99 KiB;
-# 8.0 and 9.0 have more), less 3 KiB that the compiler may want beside the tiles.
-SHARED_BYTES = 96 * 1024
 # What fewer steps a program would save is spent on its start and on adding the parts up.
 STEPS_PER_SPLIT = 8
 MOST_SPLITS = 16
-# Multiprocessors of an H100: what the interpreter plans for.
-MULTIPROCESSORS = 132
+# Three steps are copied while one is multiplied.
+MOST_STAGES = 4
+STEPS_OF_TALL = 8
+# A block has some of its shared memory to itself, and the compiler wants some beside the tiles.
+RESERVED_BYTES = 1024
+# From so many tiles for each multiprocessor on, none need be shorter: an idle third costs less than
+# what shorter tiles read more often.
+OCCUPIED = 2 / 3
+
+
+class Gpu(NamedTuple):
+    """What tiles are cut for: bytes of shared memory of a block and of a multiprocessor."""
+
+    multiprocessors: int
+    shared: int
+    all_shared: int
+    capability: int
+
+
+# What the interpreter plans for.
+H100 = Gpu(132, 227 * 1024, 228 * 1024, 9)
 
 
 class Tiling(NamedTuple):
@@ -52,32 +68,68 @@ def shape(m: int, weight: GroupedWeight, *, tensor_cores: bool) -> Shape:
     return Shape(name, weight.rows, weight.width, m, len(weight.order), weight.longest)
 
 
-def tiling(m: int, weight: GroupedWeight, *, tensor_cores: bool) -> Tiling:
-    """For a product of ``m`` rows with ``weight``."""
-    rows = weight.rows
-    # 128 rows are 32 for each of four warps. Ordinary cores multiply from registers: there, 128
-    # rows take 254 of the 255 a thread can have, half of them leaves room.
-    most = 128 if tensor_cores else 64
-    block_m = min(most, max(16, triton.next_power_of_2(m)))
-    # At most 64 registers of a thread hold sums; the others are for addresses and operands.
-    warps = max(4, block_m * rows // (64 * 32))
-    # Up to four steps in flight: three are copied while one is multiplied.
-    stages = min(4, SHARED_BYTES // ((block_m + rows) * STEP_BYTES))
-    programs = triton.cdiv(m, block_m) * len(weight.order)
-    return Tiling(block_m, warps, stages, splits(programs, weight))
+def tiling(m: int, weight: GroupedWeight, *, tensor_cores: bool, gpu: Gpu | None = None) -> Tiling:
+    """For a product of ``m`` rows with ``weight``, on the GPU it lies on if none is given.
+
+    The tallest tiles that occupy the GPU: what bounds these products is what its multiprocessors
+    read from the L2 cache, a byte for 1 / (1 / rows + 1 / block_m) operations of 16-bit numbers.
+    """
+    gpu = gpu or of(weight.values.device)
+    heights = [height for height in _heights(weight.longest, tensor_cores, gpu) if height < 2 * m]
+    groups, enough = len(weight.order), OCCUPIED * gpu.multiprocessors
+    busy = [height for height in heights if triton.cdiv(m, height) * groups >= enough]
+    few = max(16, triton.next_power_of_2(m))
+    return tile(max(busy, default=min([*heights, few])), m, weight, gpu)
 
 
-def splits(programs: int, weight: GroupedWeight) -> int:
+def _heights(longest: int, tensor_cores: bool, gpu: Gpu) -> tuple[int, ...]:
+    """Rows of x that a tile may have, where there are enough."""
+    if not tensor_cores:
+        # Ordinary cores multiply from registers: 128 rows take 254 of the 255 a thread can have.
+        return (64,)
+    # Before Hopper, factors lie in registers too. The tallest tiles leave no room for another block
+    # to hide how long a tile takes to begin and to end: they need many steps for that.
+    tall = gpu.capability >= 9 and longest >= STEPS_OF_TALL
+    return (64, 128, 256) if tall else (64, 128)
+
+
+def tile(block_m: int, m: int, weight: GroupedWeight, gpu: Gpu) -> Tiling:
+    """Of ``block_m`` rows: as many warps and stages as there is room for."""
+    # Sums in at most 64 registers of a thread, so that two blocks fit a multiprocessor; the others
+    # are for addresses and operands. Only the largest tile has 128, like those of cuBLAS.
+    warps = min(8, max(4, block_m * weight.rows // (64 * 32)))
+    tiles = triton.cdiv(m, block_m) * len(weight.order)
+    # A stage more than there are steps is never filled.
+    most = min(MOST_STAGES, max(2, weight.longest))
+    pair = min(most, fitting(block_m + weight.rows, gpu.all_shared // 2))
+    # One block copies while the other's sums are stored, if each keeps steps in flight.
+    paired = tiles > gpu.multiprocessors and pair >= min(most, 3)
+    stages = pair if paired else min(most, fitting(block_m + weight.rows, gpu.shared))
+    return Tiling(block_m, warps, stages, splits(tiles, weight, gpu))
+
+
+def fitting(rows: int, size: int) -> int:
+    """Stages of ``rows`` of both factors that fit ``size`` bytes of shared memory."""
+    return (size - RESERVED_BYTES) // (rows * STEP_BYTES)
+
+
+def splits(programs: int, weight: GroupedWeight, gpu: Gpu) -> int:
     """Parts of each tile's steps, so that ``programs`` tiles occupy all multiprocessors.
 
     One where they do anyway: the parts cost a pass over memory.
     """
-    wanted = multiprocessors(weight.values.device) // max(1, programs)
+    wanted = gpu.multiprocessors // max(1, programs)
     return max(1, min(wanted, weight.longest // STEPS_PER_SPLIT, MOST_SPLITS))
 
 
-def multiprocessors(device: torch.device) -> int:
-    """Of the GPU, or of the one that is planned for where there is none."""
+def of(device: torch.device) -> Gpu:
+    """The GPU, or the one that is planned for where there is none."""
     if device.type != "cuda":
-        return MULTIPROCESSORS
-    return torch.cuda.get_device_properties(device).multi_processor_count
+        return H100
+    properties = torch.cuda.get_device_properties(device)
+    return Gpu(
+        properties.multi_processor_count,
+        properties.shared_memory_per_block_optin,
+        properties.shared_memory_per_multiprocessor,
+        properties.major,
+    )

@@ -17,7 +17,7 @@ from sparseprune.kernels.tiling import Tiling, shape
 from sparseprune.records import Row
 
 SEGMENT = 256
-SPLITS = (0, 1, 2, 4, 8)  # 0: by arithmetic
+SPLITS = (0, 2)  # 0: by arithmetic
 
 
 def grouped(layer: Linear, pattern: Pattern, percent: int, place: Place) -> Entry:
@@ -59,7 +59,7 @@ def _segmented(layer: Linear, kept: int, place: Place) -> Prepared:
     copies = place.rotated(weight, size)
 
     def attempts() -> Iterator[Attempt]:
-        for splits in SPLITS[:2] if place.dry else SPLITS:
+        for splits in SPLITS:
             call = partial(segment_gemv, bias=layer.bias, activation=layer.activation)
             calls = [partial(call, layer.x, one, splits=splits) for one in copies]
             yield Attempt(calls, {"splits": splits}, work=work)

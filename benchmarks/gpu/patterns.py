@@ -4,18 +4,15 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
-import triton
 from torch import Tensor
 
 from gpu.place import Place
+from sparseprune.kernels import walk
 from sparseprune.kernels.grouped_weight import STEP_BYTES, GroupedWeight
-from sparseprune.kernels.tiling import (
-    MOST_SPLITS,
-    STEPS_PER_SPLIT,
-    Tiling,
-    multiprocessors,
-    tiling,
-)
+from sparseprune.kernels.tiling import H100, MOST_SPLITS, Gpu, Tiling, fitting, of, tile, tiling
+
+# Of a part that is worth a try: it costs a pass over memory and a launch.
+LEAST_STEPS = 4
 
 
 class Pattern(NamedTuple):
@@ -50,31 +47,47 @@ def segments(weight: Tensor, segment: int, count: int) -> Tensor:
 
 
 def tilings(m: int, weight: GroupedWeight, place: Place) -> Iterator[Tiling]:
-    """The one that arithmetic chooses, then its neighbours; none twice, none too large."""
-    first = tiling(m, weight, tensor_cores=True)
+    """The one that arithmetic chooses, then its neighbours; none twice, none too large.
+
+    Few, as each is compiled, which takes a second or two.
+    """
+    gpu = H100 if place.dry else of(weight.values.device)
+    first = tiling(m, weight, tensor_cores=True, gpu=gpu)
     if place.dry:
         yield first
         yield first._replace(splits=2)
         return
     seen = set()
-    for one in (first, *_neighbours(m, weight, first)):
+    for one in (first, *_neighbours(m, weight, first, gpu)):
         needed = one.stages * (one.block_m + weight.rows) * STEP_BYTES
         if one not in seen and needed <= place.shared:
             yield one
         seen.add(one)
 
 
-def _neighbours(m: int, weight: GroupedWeight, first: Tiling) -> Iterator[Tiling]:
-    """Taller tiles read the weight less often, shorter ones are more programs."""
-    for block_m in sorted({first.block_m, 64, 128, 256}):
-        if block_m == first.block_m or block_m < 2 * m:
-            # Sums in 64 registers of a thread, or in 128, which is how vendors' kernels have them.
-            most = max(4, block_m * weight.rows // (64 * 32))
-            for warps in sorted({min(8, most), most}):
-                yield from (Tiling(block_m, warps, stages, first.splits) for stages in (3, 4))
-    programs = triton.cdiv(m, first.block_m) * len(weight.order)
-    if programs >= 2 * multiprocessors(weight.values.device):
-        return  # they are all busy: parts would only have to be added up
-    for splits in (1, 2, 4, 8, 16):
-        if splits <= min(MOST_SPLITS, 2 * weight.longest // STEPS_PER_SPLIT):
-            yield first._replace(splits=splits)
+def _neighbours(m: int, weight: GroupedWeight, first: Tiling, gpu: Gpu) -> Iterator[Tiling]:
+    """Shorter tiles are more programs, taller ones read less; other stages, warps and parts."""
+    for block_m in (first.block_m // 2, first.block_m * 2):
+        if 64 <= block_m <= 256 and block_m < 2 * m:
+            yield tile(block_m, m, weight, gpu)
+    yield from _with_other_stages(weight, first, gpu)
+    if first.block_m >= 128 == weight.rows:  # more registers a thread, or less
+        yield first._replace(warps=4 if first.block_m == 128 else 16)
+    if first.splits > 1:
+        yield first._replace(splits=1)
+    tiles, _ = walk.grid(m, weight, first)
+    splits = min(MOST_SPLITS, 2 * first.splits)
+    if tiles * first.splits < gpu.multiprocessors and splits <= weight.longest // LEAST_STEPS:
+        yield first._replace(splits=splits)
+
+
+def _with_other_stages(weight: GroupedWeight, first: Tiling, gpu: Gpu) -> Iterator[Tiling]:
+    """Fewer, which let another block in, or else one more, which hides longer waits."""
+    rows, blocks = first.block_m + weight.rows, 1
+    while fitting(rows, gpu.all_shared // (blocks + 1)) >= first.stages:
+        blocks += 1
+    fewer = fitting(rows, gpu.all_shared // (blocks + 1))
+    if fewer >= 2 and first.block_m * weight.rows <= 64 * 32 * first.warps:
+        yield first._replace(stages=fewer)
+    else:
+        yield first._replace(stages=first.stages + 1)

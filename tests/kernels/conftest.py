@@ -83,17 +83,27 @@ def compiled(tmp_path_factory):
         yield compile_launch
 
 
+@pytest.fixture
+def compiled_for():
+    """What Triton compiles a ``Launch`` for: see ``source``."""
+    return source
+
+
 def source(launch):
     """The kernel with the types, ones and multiples of 16 that Triton tells from arguments."""
     names = launch.kernel.arg_names
+    plain = {p.name for p in launch.kernel.params if p.do_not_specialize}
+    any_multiple = {p.name for p in launch.kernel.params if p.do_not_specialize_on_alignment}
     constants = dict(launch.constants)
     types, attributes = dict.fromkeys(launch.constants, "constexpr"), {}
     for name, value in launch.arguments.items():
-        if value is None or (isinstance(value, int) and value == 1):
+        if value is None or (isinstance(value, int) and value == 1 and name not in plain):
             types[name], constants[name] = "constexpr", value
             continue
         is_tensor = torch.is_tensor(value)
         types[name] = TYPES[value.dtype] if is_tensor else "i32" if value < 2**31 else "i64"
+        if name in plain | any_multiple:
+            continue
         if (value.data_ptr() if is_tensor else value) % 16 == 0:
             attributes[(names.index(name),)] = [["tt.divisibility", 16]]
     return importlib.import_module("triton.compiler").ASTSource(

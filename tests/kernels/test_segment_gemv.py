@@ -65,8 +65,8 @@ def test_every_shape(gemv, device, sizes, tokens, dtype):
 def test_splits(gemv, device, tokens, splits):
     """Also where some have nothing to do."""
     torch.manual_seed(0)
-    packed = pack_segments(pruned(20, 1000, 64, 32, torch.float16), segment=64, count=32)
-    x, bias = torch.randn(tokens, 1000).half(), torch.randn(20).half()
+    packed = pack_segments(pruned(20, 9000, 64, 16, torch.float16), segment=64, count=16)
+    x, bias = torch.randn(tokens, 9000).half(), torch.randn(20).half()
     assert_correct(gemv, device, x, packed, bias, activation="relu", splits=splits)
 
 
@@ -83,7 +83,7 @@ def test_a_nan_reaches_the_rows_that_read_it_and_no_other(gemv, device):
     weight[1, [3, 21]] = 1
     weight[2, [2, 17]] = 1
     x = torch.ones(1, 32)
-    x[0, 3] = torch.nan
+    x[0, [0, 3]] = torch.nan
     packed = pack_segments(weight, segment=16, count=3)
     y = gemv(x.to(device), packed.to(device)).cpu()
     assert y.isnan().tolist() == [[False, True, False]]
@@ -109,13 +109,23 @@ def test_more_tokens_are_refused():
 
 
 def test_rows_are_shared_where_programs_are_few():
-    packed = pack_segments(torch.ones(64, 4096).half())
-    x, y = torch.ones(1, 4096).half(), torch.ones(1, 64).half()
+    packed = pack_segments(torch.ones(64, 16384).half())
+    x, y = torch.ones(1, 16384).half(), torch.ones(1, 64).half()
     launches = kernel.plan(x, packed, None, None, "relu", y)
-    assert [launch.grid for launch in launches] == [(4, 8), (1, 1)]
+    assert [launch.grid for launch in launches] == [(64, 4), (1, 1)]  # 4096 inputs a part
     many = pack_segments(torch.ones(4224, 256).half())
     (launch,) = kernel.plan(x[:, :256], many, None, None, "relu", x.new_empty(1, 4224))
     assert launch.grid == (264, 1)
+
+
+def test_a_row_of_many_steps(gemv, device):
+    """The last step has fewer inputs, and weights beyond the last segment read none of them."""
+    torch.manual_seed(0)
+    weight = torch.randn(33, 9000) * (torch.rand(33, 9000) < 0.1)
+    packed = pack_segments(weight, weight != 0, segment=64, count=int(64 * 0.5))
+    for tokens in (1, 3):
+        x = torch.randn(tokens, 9000)
+        assert_correct(gemv, device, x, packed)
 
 
 def test_a_token_is_read_where_it_lies():
@@ -124,4 +134,4 @@ def test_a_token_is_read_where_it_lies():
     x, y = torch.randn(3, 64), torch.empty(1, 16)
     (launch,) = kernel.plan(x[1:2], packed, None, None, "identity", y)
     assert launch.arguments["x_ptr"].data_ptr() == x[1:2].data_ptr()
-    assert launch.arguments["x_ptr"].shape == (64, 1)
+    assert launch.arguments["x_ptr"].shape == (1, 64)

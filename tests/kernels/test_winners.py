@@ -129,7 +129,9 @@ def test_the_tiling_of_a_product_is_looked_up_on_its_gpu(monkeypatch):
 
     asked = []
     on_gpu = tiling.GroupedWeight(**{**vars(packed), "values": OnGpu()})
-    properties = type("Properties", (), {"name": GPU, "multi_processor_count": 132})
+    facts = {"name": GPU, "multi_processor_count": 132, "major": 9}
+    facts |= {f"shared_memory_per_{of}": 2**17 for of in ("block_optin", "multiprocessor")}
+    properties = type("Properties", (), facts)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: properties)
     monkeypatch.setattr(
         tiling, "nearest", lambda *question: asked.append(question) or (64, 8, 3, 2)
