@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from sparseprune import _cpu
+if TYPE_CHECKING:
+    from sparseprune import _cpu
 
 Floats = npt.NDArray[np.float32]
 
@@ -62,7 +64,9 @@ class Layer:
         pad = self.kernel // 2
         return {"stride": (self.stride,) * 2, "pad_begin": (pad,) * 2, "pad_end": (pad,) * 2}
 
-    def program(self, weight: Floats, bias: Floats, isa: str = "") -> _cpu.Program:
+    def program(self, weight: Floats, bias: Floats, isa: str = "") -> "_cpu.Program":
+        from sparseprune import _cpu  # the GPU suite needs none
+
         node = (
             _cpu.conv(self.name, 0, 1, weight, bias, **self.window)
             if self.side

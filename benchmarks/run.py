@@ -12,6 +12,7 @@ README.md beside this file says what a row is and how to read it.
 """
 
 import argparse
+import faulthandler
 import functools
 import os
 import sys
@@ -36,6 +37,8 @@ AVX2 = {
 
 # Of --suite gpu, in the order they are run; gpu/parts.py has their cases.
 PARTS = ("ceilings", "linear", "conv", "decode", "semi", "network")
+# Seconds after the budget in which what was begun must end.
+GRACE = 50
 # What each suite would leave unread.
 OTHERS = {"cpu": ("part", "budget", "dry"), "gpu": ("threads", "isa", "tune", "rounds")}
 
@@ -55,10 +58,15 @@ def gpu(options: argparse.Namespace) -> None:
 
     from sparseprune.errors import GateError, InputError
 
+    if not options.dry:
+        # A kernel that never ends cannot be interrupted; rows are on disk by then.
+        faulthandler.dump_traceback_later(options.budget + GRACE, exit=True)
     try:
         suite.main(options, RESULTS, show)
     except (GateError, InputError) as error:
         sys.exit(str(error))
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def cpu(options: argparse.Namespace) -> None:

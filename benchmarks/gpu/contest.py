@@ -1,8 +1,8 @@
-"""Rows of one case: the base twice, and everybody else between, checked before they are timed."""
+"""Rows of one case: all contestants, checked before they are timed, then the base again."""
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -51,20 +51,28 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Entry:
-    """Who computes the case at which zeros; ``prepare`` may raise MissingError."""
+    """Who computes the case at which zeros; ``prepare`` may raise MissingError.
+
+    ``dense`` ones are what a user has without us: the fastest of them is the base.
+    """
 
     peer: str
     zeros: str
     prepare: Callable[[], Prepared]
     ours: bool = False
+    dense: bool = False
 
 
 @dataclass(frozen=True)
 class Case:
-    """A name and its contestants, the base first."""
+    """A name and its contestants, of which the first is dense."""
 
     name: str
     entries: Callable[[], Sequence[Entry]]
+
+
+def _ignored(rows: list[Row]) -> None:
+    """Of a case nobody watches."""
 
 
 class Budget:
@@ -85,19 +93,21 @@ class Contest:
     def __init__(self, clock: Clock, budget: Budget, gpu: str) -> None:
         self.clock, self.gpu, self._budget = clock, gpu, budget
 
-    def rows(self, case: Case) -> Iterator[Row]:
-        """One row a contestant: ``timing``, ``checked`` in a dry run, or ``missing``."""
+    def rows(self, case: Case, seen: Callable[[list[Row]], None] = _ignored) -> list[Row]:
+        """One row a contestant: ``timing``, ``checked`` in a dry run, or ``missing``.
+
+        What there is goes to ``seen`` each time that it grows: the next one may never end.
+        """
         if self._budget.spent:
-            yield self._missing(case.name, Entry(BASE, "0", _nothing), self._late())
-            return
-        base, *others = case.entries()
-        first = self._row(case.name, base)
-        found = [self._row(case.name, entry) for entry in others]
-        rows = [first, *found]
-        if first["kind"] == "timing":
-            again = self._row(case.name, base, late=True)
-            rows = list(compared(rows, again.get("median_us")))
-        yield from ({**row, "base": base.peer} for row in rows)
+            return [self._missing(case.name, Entry(BASE, "0", _nothing), self._late(), late=True)]
+        entries, found = case.entries(), list[Row]()
+        for entry in entries:
+            found.append(self._row(case.name, entry))
+            seen(compared(found, _base(entries, found), None))
+        if (base := _base(entries, found)) is None:
+            return compared(found, None, None)
+        again = self._row(case.name, entries[base], late=True)
+        return compared(found, base, again.get("median_us"))
 
     def _row(self, case: str, entry: Entry, *, late: bool = False) -> Row:
         try:
@@ -105,7 +115,7 @@ class Contest:
         except GateError as error:
             return {**self._missing(case, entry, str(error)), "wrong": True}
         except MissingError as error:
-            return self._missing(case, entry, str(error))
+            return self._missing(case, entry, str(error), late=str(error) == self._late())
         except Exception as error:  # of compilers, drivers, libraries: others can run all the same
             return self._missing(case, entry, f"{type(error).__name__}: {str(error)[:200]}")
 
@@ -145,29 +155,45 @@ class Contest:
         head = {"case": case, "peer": entry.peer, "zeros": entry.zeros, "goal": None}
         return {**head, "gpu": self.gpu, "ours": entry.ours}
 
-    def _missing(self, case: str, entry: Entry, reason: str) -> Row:
-        return {**self._head(case, entry), "kind": "missing", "base": BASE, "reason": reason}
+    def _missing(self, case: str, entry: Entry, reason: str, *, late: bool = False) -> Row:
+        row: Row = {**self._head(case, entry), "kind": "missing", "base": BASE, "reason": reason}
+        return row | ({"late": True} if late else {})
 
     def _late(self) -> str:
         return f"the budget of {self._budget.seconds:g} s was spent"
 
 
-def compared(rows: Sequence[Row], again: float | None) -> Iterator[Row]:
+def _base(entries: Sequence[Entry], rows: Sequence[Row]) -> int | None:
+    """Which of the dense ones is the fastest, None if none has a time."""
+    found = [
+        (row["median_us"], number)
+        for number, (entry, row) in enumerate(zip(entries, rows, strict=False))
+        if entry.dense and row["kind"] == "timing"
+    ]
+    return min(found)[1] if found else None
+
+
+def compared(rows: Sequence[Row], base: int | None, again: float | None) -> list[Row]:
     """Ratios to the mean of the base's two times; the goal goes to the fastest of ours.
 
     The noise is their distance, None where the second failed.
     """
-    once = rows[0]["median_us"]
-    base = once if again is None else statistics.mean((once, again))
-    noise = None if again is None else abs(once - again) / base
+    if base is None:
+        return [{**row, "base": rows[0]["peer"]} for row in rows]
+    once = rows[base]["median_us"]
+    mean = once if again is None else statistics.mean((once, again))
+    noise = None if again is None else abs(once - again) / mean
     ours = [row for row in rows if row["ours"] and row["kind"] == "timing"]
     fastest = {row["zeros"]: row for row in sorted(ours, key=lambda row: -row["median_us"])}
+    found = []
     for row in rows:
-        if row["kind"] != "timing":
-            yield row
-            continue
-        goal = goals.gpu(row["case"], row["zeros"]) if fastest.get(row["zeros"]) is row else None
-        yield {**row, "ratio": base / row["median_us"], "noise": noise, "goal": goal}
+        row = {**row, "base": rows[base]["peer"]}
+        if row["kind"] == "timing":
+            best = fastest.get(row["zeros"], {}).get("peer") == row["peer"]
+            goal = goals.gpu(row["case"], row["zeros"]) if best and row["ours"] else None
+            row |= {"ratio": mean / row["median_us"], "noise": noise, "goal": goal}
+        found.append(row)
+    return found
 
 
 def _nothing() -> Prepared:

@@ -24,6 +24,9 @@ CONVS = (
     *((256, 256, 14, 1), (512, 512, 14, 2), (512, 512, 7, 1)),
 )
 BATCH = 32
+# Zeros, and how many of the patterns are tried: all for the goal, the first for what the kernel
+# itself costs beside cuDNN.
+CONV_PERCENTS = ((75, len(PATTERNS)), (90, 2), (0, 1))
 # Tokens, outputs, inputs.
 LINEAR = ((4096, 4096, 4096), (4096, 11008, 4096), (256, 4096, 4096), (256, 11008, 4096))
 DECODE = ((1, 4096, 4096), (1, 11008, 4096), (1, 4096, 11008), (4, 4096, 4096), (16, 4096, 4096))
@@ -67,11 +70,9 @@ def _conv_case(layer: Conv, place: Place) -> Case:
         fitting = [p for p in patterns if not (layer.outputs % p.rows or layer.inputs % p.width)]
         ours = [
             convolved(layer, pattern, percent, place, halo=halo)
-            for percent in place.few((75, 0, 90))
+            for percent, most in place.few(CONV_PERCENTS)
             for halo in (True, False)
-            for pattern in fitting
-            # Without zeros: what the kernel itself costs beside cuDNN, for which one is enough.
-            if percent or pattern == fitting[0]
+            for pattern in fitting[:most]
         ]
         return [rivals.cudnn(layer, place), rivals.cudnn_fused(layer, place), *ours]
 
@@ -96,7 +97,8 @@ def _decode_case(layer: Linear, place: Place) -> Case:
             )
         ]
         blocks = [rivals.bsr(layer, percent, place) for percent in (90, 75)]
-        return [rivals.cublas(layer, place), *ours, *blocks]
+        vector = [rivals.cublas_vector(layer, place)] if layer.tokens == 1 else []
+        return [rivals.cublas(layer, place), *vector, *ours, *blocks]
 
     return Case(f"decode-{layer.outputs}x{layer.inputs}-t{layer.tokens}", entries)
 

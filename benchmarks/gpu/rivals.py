@@ -35,6 +35,15 @@ def cublas_fused(layer: Linear, place: Place) -> Entry:
     return _dense("cublas fused", layer, place, call)
 
 
+def cublas_vector(layer: Linear, place: Place) -> Entry:
+    """The product of a matrix and a vector, which one token is."""
+
+    def call(weight: Tensor) -> Tensor:
+        return torch.addmv(layer.bias, weight, layer.x[0])[None]
+
+    return _dense("cublas vector", layer, place, call)
+
+
 def cudnn(layer: Conv, place: Place) -> Entry:
     """``F.conv2d`` of its fastest algorithm, and then ReLU."""
     window = (layer.stride, layer.padding)
@@ -64,7 +73,7 @@ def _dense(
         attempt = Attempt([partial(call, weight) for weight in copies], work=work)
         return Prepared(layer.expected(layer.weight), [attempt])
 
-    return Entry(peer, "0", prepare)
+    return Entry(peer, "0", prepare, dense=True)
 
 
 def bsr(layer: Linear, percent: int, place: Place, *, stages: int | None = None) -> Entry:

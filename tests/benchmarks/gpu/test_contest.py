@@ -14,7 +14,8 @@ def attempt(answer=RIGHT, copies=1, **options):
 
 
 def entry(peer, *attempts, ours=False, zeros="0"):
-    return Entry(peer, zeros, lambda: Prepared(RIGHT.double(), attempts), ours)
+    dense = peer in {"base", "cublas", "cublas fused"}
+    return Entry(peer, zeros, lambda: Prepared(RIGHT.double(), attempts), ours, dense)
 
 
 def rows(clock, *entries, seconds=60, now=lambda: 0.0, name="case"):
@@ -134,3 +135,32 @@ def test_a_run_without_a_clock_has_rows_without_times(ticks):
     found = rows(ticks(None, None), entry("base", attempt()), entry("ours", attempt(), ours=True))
     assert [row["kind"] for row in found] == ["checked", "checked"]
     assert not {"median_us", "ratio"} & set().union(*found)
+
+
+def test_the_base_is_the_fastest_of_the_dense_ones(ticks):
+    clock = ticks(100.0, 60.0, 30.0, 64.0)
+    found = rows(
+        clock,
+        entry("cublas", attempt()),
+        entry("cublas fused", attempt()),
+        entry("ours", attempt(), ours=True),
+    )
+    assert [row["ratio"] for row in found] == pytest.approx([0.62, 62 / 60, 62 / 30])
+    assert {row["base"] for row in found} == {"cublas fused"}
+    assert found[0]["noise"] == pytest.approx(4 / 62)
+
+
+def test_rows_are_seen_as_soon_as_they_are_there(ticks):
+    seen = []
+    contest = Contest(ticks(10.0, 5.0, 12.0), Budget(60), "a GPU")
+    entries = [entry("base", attempt()), entry("ours", attempt(), ours=True)]
+    contest.rows(Case("case", lambda: entries), seen.append)
+    assert [[row["ratio"] for row in rows] for rows in seen] == [[1], [1, 2]]
+    assert seen[1][1]["noise"] is None
+
+
+def test_rows_that_came_too_late_say_so(ticks):
+    (row,) = rows(ticks(), entry("base", attempt()), seconds=0)
+    assert row["late"] is True
+    _, absent = rows(ticks(10.0, 10.0), entry("base", attempt()), entry("nobody"))
+    assert "late" not in absent

@@ -92,9 +92,32 @@ def test_nothing_is_measured_in_the_interpreter(monkeypatch):
     pytest.importorskip("triton")
     from gpu import suite
 
-    seen = []
+    seen, ends = [], []
     monkeypatch.setenv("TRITON_INTERPRET", "1")
+    monkeypatch.setattr(
+        run.faulthandler, "dump_traceback_later", lambda *end, exit: ends.append(end)
+    )
     monkeypatch.setattr(suite, "main", lambda *_: seen.append(os.environ["TRITON_INTERPRET"]))
     monkeypatch.setattr(sys, "argv", [str(RUN), "--suite", "gpu"])
     run.main()
     assert seen == ["0"]
+    assert ends == [(590,)]  # whatever hangs
+
+
+def test_the_gpu_suite_needs_no_kernels_for_the_cpu():
+    """A machine with a GPU may have no compiler for them."""
+    pytest.importorskip("triton")
+    program = """
+import sys
+sys.modules["sparseprune._cpu"] = None
+from gpu import suite
+"""
+    path = filter(None, [str(ROOT), str(RUN.parent), os.environ.get("PYTHONPATH")])
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
