@@ -1,10 +1,10 @@
-"""The protocol: graphs of four calls at least, which take turns; warm replays; a median."""
+"""The protocol: graphs of many calls, which take turns; warm replays; a median."""
 
 import contextlib
 
 import pytest
 import torch
-from gpu.clock import CALLS, REPLAYS, WARM, Dry, Graphs
+from gpu.clock import REPLAYS, WARM, Dry, Graphs
 
 from sparseprune.accelerator import timing
 
@@ -72,7 +72,7 @@ def device(monkeypatch):
     timing._side_stream.cache_clear()
 
 
-@pytest.mark.parametrize(("copies", "captured"), [(1, 4), (3, 4), (4, 4), (9, 9)])
+@pytest.mark.parametrize(("copies", "captured"), [(1, 32), (3, 32), (32, 32), (40, 40)])
 def test_a_graph_takes_turns_with_the_copies(device, copies, captured):
     made = []
     calls = [lambda n=n: made.append((device.capturing, n)) for n in range(copies)]
@@ -106,4 +106,3 @@ def test_a_dry_run_calls_another_copy():
     Dry().microseconds([lambda: made.append("only")])
     Dry().eager(lambda: made.append("eager"))
     assert made == [1, "only", "eager"]
-    assert CALLS >= 4
