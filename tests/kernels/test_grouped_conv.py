@@ -272,3 +272,15 @@ def sparse_memory(size, device):
         return torch.empty(size // 2, dtype=torch.float16, device=device)
     storage = torch.UntypedStorage._new_shared(size)
     return torch.empty(0, dtype=torch.float16).set_(storage)
+
+
+@pytest.mark.parametrize("n", [128, 100])
+def test_the_tallest_tiles_are_stored_half_by_half(conv, device, n):
+    """300 rows in tiles of 256; of 100 filters, permuted, the second half has fewer."""
+    torch.manual_seed(0)
+    weight, _ = pruned(n, 8, (3, 3), torch.float32)
+    order = torch.randperm(n) if n < 128 else None
+    packed = pack_conv(weight, torch.ones_like(weight) > 0, rows=128, width=8, permutation=order)
+    x, bias, residual = torch.randn(12, 8, 5, 5), torch.randn(n), torch.randn(12, n, 5, 5)
+    options = {"padding": 1, "out_halo": 1, "tiling": tilings.Tiling(256, 8, 2, 1)}
+    assert_correct(conv, device, x, packed, bias, residual, "relu", **options)

@@ -275,13 +275,11 @@ def test_permuted_rows(linear, device):
     assert_correct(linear, device, torch.randn(5, 64), weight, packed, torch.randn(48))
 
 
-@pytest.mark.parametrize("even", [True, False])
-def test_weights_beyond_the_cache(linear, device, even):
-    """15 MiB in three groups, of which two are walked before the third."""
+def test_weights_beyond_the_cache(linear, device):
+    """13 MiB in three groups, of which two are walked before the third."""
     torch.manual_seed(0)
     weight = torch.randn(384, 10240, device=device)
-    if not even:
-        weight[128:256, :4096] = 0
+    weight[128:256, :4096] = 0
     packed, x = pack(weight, rows=128, width=32), torch.randn(20, 10240, device=device)
     found = linear(x, packed, tiling=(16, 4, 2, 1))
     assert torch.allclose(found, x @ weight.T, atol=1e-2)
