@@ -10,6 +10,7 @@ namespace {
 
 // A weight with fewer zeros was not pruned: they came by chance, or by rounding.
 constexpr double kPruned = 0.1;
+constexpr char kUnpruned[] = "none of the layers around it is pruned";
 
 // How often a path to the vertex changed, at most, between supported and unsupported ones.
 // Levels never fall along an edge, and rise where support changes. So a path between two supported
@@ -84,10 +85,22 @@ std::vector<std::vector<int>> Groups(const std::vector<Vertex>& graph,
   return groups;
 }
 
-double Sparsest(const std::vector<Vertex>& graph, const std::vector<int>& group) {
-  double most = 0;
-  for (int v : group) most = std::max(most, graph[v].weighted ? graph[v].sparsity : 0);
-  return most;
+bool IsPruned(const std::vector<Vertex>& graph, const std::vector<int>& members, double sparsity) {
+  return std::any_of(members.begin(), members.end(), [&](int v) {
+    return graph[v].compact || (graph[v].weighted && graph[v].sparsity >= sparsity);
+  });
+}
+
+Choice Choose(const std::vector<Vertex>& graph, const Chooser& chooser,
+              const std::vector<int>& group, std::optional<double> min_sparsity) {
+  const double sparsity = min_sparsity.value_or(kPruned);
+  if (!IsPruned(graph, group, sparsity)) return {{}, kUnpruned};
+  Choice choice = min_sparsity ? chooser.All(group) : chooser.Fastest(group);
+  // Without its slow ends a region may hold dense layers alone: what they save is in the noise of
+  // the estimate, and less than the microsecond that a call of ours takes.
+  const std::vector<int>& members = choice.region.members;
+  if (!members.empty() && !IsPruned(graph, members, sparsity)) return {{}, kUnpruned};
+  return choice;
 }
 
 }  // namespace
@@ -105,11 +118,7 @@ Partition Divide(const std::vector<Vertex>& graph, std::optional<double> min_spa
     result.refusals.push_back(vertex.supported() ? "no layer before it is run here"
                                                  : vertex.refusal);
   for (const std::vector<int>& group : Groups(graph, levels, Kept(graph, levels, readers))) {
-    if (!HasCompact(graph, group) && Sparsest(graph, group) < min_sparsity.value_or(kPruned)) {
-      for (int v : group) result.refusals[v] = "none of the layers around it is pruned";
-      continue;
-    }
-    const Choice choice = min_sparsity ? chooser.All(group) : chooser.Fastest(group);
+    const Choice choice = Choose(graph, chooser, group, min_sparsity);
     for (int v : group) result.refusals[v] = choice.refusal;
     for (int v : choice.region.members) result.refusals[v].clear();
     if (!choice.region.members.empty()) result.regions.push_back(choice.region);
