@@ -27,3 +27,17 @@ def test_every_layer_is_told_of_itself(networks, tmp_path):
     assert next(iter(tiles)) == "linear"  # else the other could not be taken for its own
     assert tiles["linear"] == 0
     assert tiles["conv"] > 0
+
+
+def test_rows_share_the_weights_of_a_product_that_keeps_more_than_half(networks, tmp_path):
+    """One by one they take twice the dense run's time: windows of few weights are packed for it."""
+    net = networks.Network()
+    w = networks.sparse(np.random.default_rng(0), (256, 256), 0.45)
+    model = net.serialize(net.add("MatMul", net.input("x", ["N", 256]), w))
+    path = tmp_path / "explained"
+    session = onnxruntime.session(
+        model, provider="sparseprune", threads=1, min_sparsity=0, explain=path
+    )
+    session.run(None, {"x": np.zeros((64, 256), np.float32)})
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [row["images"] for row in rows if row["event"] == "layer"] == [64]
