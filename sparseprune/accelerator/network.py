@@ -117,13 +117,13 @@ def arithmetic(device: torch.device, *, tf32: bool) -> Iterator[None]:
 
 def _precision(tf32: bool) -> tuple[Setting, Setting]:
     """Which float32 products may round their factors."""
-    cublas: Any = torch.backends.cuda.matmul
+    # Not the older ``allow_tf32``, which cannot be read once a user has set these.
     cudnn: Any = torch.backends.cudnn
-    # From torch 2.9 on the older names cannot be read once a user has set the newer ones.
-    if hasattr(cublas, "fp32_precision"):
-        word = "tf32" if tf32 else "ieee"
-        return (cublas, "fp32_precision", word), (cudnn.conv, "fp32_precision", word)
-    return (cublas, "allow_tf32", tf32), (cudnn, "allow_tf32", tf32)
+    word = "tf32" if tf32 else "ieee"
+    return (
+        (torch.backends.cuda.matmul, "fp32_precision", word),
+        (cudnn.conv, "fp32_precision", word),
+    )
 
 
 def _recorded(network: fx.GraphModule, inputs: tuple[Tensor, ...]) -> Callable[..., Any]:

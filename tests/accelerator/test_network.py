@@ -10,8 +10,6 @@ CUDA = torch.device("cuda")
 
 def settings():
     cudnn, cublas = torch.backends.cudnn, torch.backends.cuda.matmul
-    if not hasattr(cublas, "fp32_precision"):
-        return cudnn.benchmark, cublas.allow_tf32, cudnn.allow_tf32
     return cudnn.benchmark, cublas.fp32_precision == "tf32", cudnn.conv.fp32_precision == "tf32"
 
 
@@ -28,10 +26,8 @@ def test_settings_of_the_process_are_lent(monkeypatch):
 
 
 @pytest.mark.parametrize("word", ["ieee", "tf32"])
-def test_users_of_the_newer_settings_have_them_back(monkeypatch, word):
+def test_users_of_these_settings_have_them_back(monkeypatch, word):
     cublas, convolutions = torch.backends.cuda.matmul, torch.backends.cudnn.conv
-    if not hasattr(cublas, "fp32_precision"):
-        pytest.skip("this torch has the older ones only")
     monkeypatch.setattr(torch.cuda, "device", lambda _: torch.no_grad())
     given = ((cublas, "fp32_precision", word), (convolutions, "fp32_precision", word))
     with lent(*given):
