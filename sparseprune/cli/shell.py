@@ -96,10 +96,12 @@ def _allow(path: object) -> None:
 @contextmanager
 def bar(name: str) -> Iterator[Callable[[float, str], None]]:
     """A progress bar on stderr, if that is a terminal; yields the callback that moves it."""
+    if not notes().is_terminal:
+        yield lambda done, text: None
+        return
     from rich.progress import Progress
 
-    # Elsewhere all that would be left of it is an empty line.
-    with Progress(console=notes(), transient=True, disable=not notes().is_terminal) as bars:
+    with Progress(console=notes(), transient=True) as bars:
         line = bars.add_task(name, total=1.0)
         yield lambda done, text: bars.update(line, completed=done, description=f"{name}  {text}")
 

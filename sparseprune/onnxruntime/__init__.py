@@ -7,11 +7,11 @@
     session = onnxruntime.session("any_pruned.onnx")
     (logits,) = session.run(None, {"input": batch})
 
-With ONNX Runtime 1.23 or later the library is an execution provider. It claims the pruned parts of
-the network that it is estimated to run faster; the rest, and every part it does not support, stays
-with ONNX Runtime's CPU provider. With 1.17 to 1.22 it is a set of custom operators: files exported
-in the compact form run sparse there, plain ones dense. A weight that is exactly zero is skipped, so
-it does not turn a NaN or an infinity of its input into a NaN, as the CPU provider does.
+With ONNX Runtime 1.23.1 or later the library is an execution provider. It claims the pruned parts
+of the network that it is estimated to run faster; the rest, and every part it does not support,
+stays with ONNX Runtime's CPU provider. With 1.17 to 1.23.0 it is a set of custom operators: files
+exported in the compact form run sparse there, plain ones dense. A weight that is exactly zero is
+skipped, so it does not turn a NaN or an infinity of its input into a NaN, as the CPU provider does.
 Applications in other languages register the file at :func:`library_path` themselves.
 """
 
@@ -56,7 +56,7 @@ def session(
             faster in the provider, which an unpruned network never is.
         provider: ``auto`` uses our provider where it pays, and only the CPU provider, with a logged
             warning, where ours cannot be loaded; ``cpu`` never uses ours; ``sparseprune`` fails
-            then. With ONNX Runtime 1.17 to 1.22 "ours" means the custom operators: they run files
+            then. With ONNX Runtime 1.17 to 1.23.0 "ours" means the custom operators: they run files
             of the compact form, all their compact layers, and the settings of the provider below
             and ``min_sparsity`` mean nothing to them.
         tune_seconds: How long the first run of each new input shape may look for faster tiles,

@@ -12,9 +12,10 @@ from sparseprune.errors import InputError
 from sparseprune.onnxruntime.domains import is_compact
 
 PROVIDER = "SparsePruneExecutionProvider"
-# The first ONNX Runtimes whose providers can compile subgraphs, and whose custom operators may use
-# the session's threads.
-OLDEST, OLDEST_OPERATORS = (1, 23), (1, 17)
+# The first ONNX Runtimes whose providers can compile subgraphs and leave others to the CPU provider
+# (1.23.0 wants copies between the two, as if we were a GPU), and whose custom operators may use the
+# session's threads.
+OLDEST, OLDEST_OPERATORS = (1, 23, 1), (1, 17)
 
 _log = logging.getLogger(__name__)
 _registering = threading.Lock()
@@ -94,8 +95,8 @@ def route(ort: Any) -> str:
 
 
 def version(ort: Any) -> tuple[int, ...]:
-    """(1, 23)."""
-    return tuple(int(part) for part in ort.__version__.split(".")[:2])
+    """(1, 23, 1); of a preview such as 1.24.0rc1 that of the release."""
+    return tuple(int(part) for part in re.findall(r"(?:^|\.)(\d+)", ort.__version__)[:3])
 
 
 def add_operators(ort: Any, options: Any) -> None:
@@ -144,7 +145,7 @@ def _expect_compact(ort: Any, model: str | os.PathLike[str] | bytes) -> None:
     )
 
 
-def _text(version: tuple[int, int]) -> str:
+def _text(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 

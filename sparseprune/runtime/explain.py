@@ -40,7 +40,7 @@ def explain(
     status = onnxruntime.status()
     if status["loads"] and status["route"] != "provider":
         raise InputError(
-            "only onnxruntime >= 1.23 has a sparse provider to ask, got "
+            "only onnxruntime >= 1.23.1 has a sparse provider to ask, got "
             f"{status['onnxruntime']}; upgrade it with: pip install -U onnxruntime"
         )
     ports = inputs.declared(model)

@@ -1,6 +1,7 @@
 """What the compiler makes of each kernel: tensor cores, copies, and steps in flight."""
 
 import importlib
+import importlib.metadata
 import re
 
 import pytest
@@ -17,6 +18,7 @@ feature_major = importlib.import_module("sparseprune.kernels.grouped_feature_maj
 gemv = importlib.import_module("sparseprune.kernels.segment_gemv")
 plan = importlib.import_module("sparseprune.kernels.grouped_plan").plan
 
+TRITON = tuple(map(int, importlib.metadata.version("triton").split(".")[:2]))
 # Their instructions for float16 and bfloat16, from 64 rows and four warps on.
 TENSOR_CORES = {
     80: r"\bmma\.sync\.aligned\.m16n8k16\.row\.col\.f32\.(bf16|f16)",
@@ -53,6 +55,11 @@ def assert_pipelined(program, launch):
     assert program.shared >= (launch.constants["STAGES"] - 1) * tile * 128
 
 
+def assert_short(program, most):
+    """Instructions of a step; older compilers than the budgets are of make up to a quarter more."""
+    assert 60 < len(program.loop) <= (most if TRITON >= (3, 7) else 1.25 * most)
+
+
 def test_linear(compiled):
     """Of the largest tile; 80 and 100 make of it what they make of a convolution."""
     (launch,) = linear_launches(torch.bfloat16, 40000, 128, 64)
@@ -61,7 +68,7 @@ def test_linear(compiled):
     assert_pipelined(program, launch)
     assert "st.global.v4.b32" in program.ptx
     assert "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16" in program.ptx
-    assert 60 < len(program.loop) <= 115
+    assert_short(program, 115)
 
 
 def test_linear_of_few_rows_and_odd_outputs(compiled):
@@ -80,7 +87,7 @@ def test_convolution_of_a_halo(compiled, capability, most):
     program = compiled(launch, capability)
     assert_pipelined(program, launch)
     assert re.search(TENSOR_CORES[capability], program.ptx)
-    assert 60 < len(program.loop) <= most
+    assert_short(program, most)
 
 
 @pytest.mark.parametrize(("capability", "most"), [(80, 200), (90, 150), (100, 160)])
@@ -89,7 +96,7 @@ def test_convolution_with_masks(compiled, capability, most):
     program = compiled(launch, capability)
     assert_pipelined(program, launch)
     assert re.search(TENSOR_CORES[capability], program.ptx)
-    assert 60 < len(program.loop) <= most
+    assert_short(program, most)
 
 
 def test_split_convolution_with_offsets_of_64_bits(compiled):
@@ -133,7 +140,7 @@ def test_feature_major(compiled, capability, most):
     program = compiled(launch, capability)
     assert_pipelined(program, launch)
     assert re.search(TENSOR_CORES[capability], program.ptx)
-    assert 60 < len(program.loop) <= most
+    assert_short(program, most)
 
 
 @pytest.mark.parametrize(("capability", "tokens", "most"), [(80, 4, 26), (90, 1, 15), (100, 1, 15)])
@@ -146,7 +153,8 @@ def test_segment_gemv(compiled, capability, tokens, most):
     (launch,) = gemv.plan(x, packed, torch.empty(8192, dtype=x.dtype), None, "relu", y)
     program = compiled(launch, capability)
     weights = launch.constants["BN"] * launch.constants["BZ"]
-    assert len(program.loop) * 32 * launch.warps <= most * weights
+    allowed = most if TRITON >= (3, 7) else 1.25 * most
+    assert len(program.loop) * 32 * launch.warps <= allowed * weights
     assert re.search(r"ld\.global\S*\.v[24]\.b32", program.ptx)
 
 

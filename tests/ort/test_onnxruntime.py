@@ -175,7 +175,7 @@ def test_plain_files_run_dense_before_plugin_providers(model, old_runtime, caplo
     old_runtime("1.22.1")
     assert onnxruntime.status()["route"] == "custom operators"
     message = (
-        r"1\.22\.1 runs only files of the compact form sparse, and >= 1\.23 every pruned file; "
+        r"1\.22\.1 runs only files of the compact form sparse, and >= 1\.23\.1 every pruned file; "
     )
     message += "export the model with form='compact', or upgrade with: pip install -U onnxruntime"
     with pytest.raises(InputError, match=message):
@@ -189,7 +189,7 @@ def test_plain_files_run_dense_before_plugin_providers(model, old_runtime, caplo
 
 def test_an_onnxruntime_too_old_for_either_is_named(model, old_runtime):
     old_runtime("1.16.3")
-    message = r"needs onnxruntime >= 1\.23, or >= 1\.17 for files .*, got 1\.16\.3; upgrade it"
+    message = r"needs onnxruntime >= 1\.23\.1, or >= 1\.17 for files .*, got 1\.16\.3; upgrade it"
     with pytest.raises(InputError, match=message):
         onnxruntime.session(model, provider="sparseprune")
     assert onnxruntime.session(model).get_providers() == ["CPUExecutionProvider"]

@@ -15,13 +15,13 @@ import pytest
 from sparseprune import onnxruntime
 
 ROOT = Path(__file__).parents[2]
-# The oldest with custom operators that use the session's threads, the last but two without
-# providers, the first with them, one that records who runs a node, and the one installed here.
+# The oldest with custom operators that use the session's threads, the last without providers that
+# share a network, the first with them, one that records who runs a node, the one installed here.
 # Of the Pythons (3.x) from which to which there are wheels; and NumPy 1 for what was built with it.
 VERSIONS = {
     "1.17.3": (10, 12, "numpy==1.26.4"),
-    "1.20.1": (10, 13),
-    "1.23.2": (10, 13),
+    "1.23.0": (10, 13),
+    "1.23.1": (10, 13),
     "1.27.0": (11, 14),
     ort.__version__: None,
 }
@@ -108,7 +108,7 @@ def report(request, folder):
 
 
 def has_providers(report):
-    return tuple(map(int, report["version"].split(".")[:2])) >= (1, 23)
+    return tuple(map(int, report["version"].split("."))) >= (1, 23, 1)
 
 
 def check(found, expected):

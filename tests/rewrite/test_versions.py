@@ -88,6 +88,7 @@ def test_what_the_older_set_lacks_is_named():
     assert rewrite.for_runtime(proto, (1, 23)) == proto
 
 
+@pytest.mark.skipif(onnx.defs.onnx_opset_version() < 24, reason="this onnx has no opset 24")
 def test_an_attribute_the_older_set_lacks_is_no_renumbering():
     """A new rounding of Cast cannot be dropped silently."""
     cast = helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT, round_mode="down")
