@@ -5,7 +5,7 @@ CODE := $(shell find csrc -name '*.cpp' -o -name '*.h')
 SOURCES := $(CODE) $(wildcard csrc/*/exports.lds)
 FORMATTED := $(CODE) $(shell find examples tests/examples -name '*.cpp' -o -name '*.h')
 
-.PHONY: demo test real wheel matrix arm64 fuzz lint format bench clean
+.PHONY: demo test oldest real wheel matrix arm64 fuzz lint format bench clean
 
 demo: .venv/all
 	$(BIN)/sparseprune run recipes/quickstart.yaml
@@ -13,6 +13,18 @@ demo: .venv/all
 # Two files side by side: a worker holds torch and up to 4 GB of models, and builds use all cores.
 test: lint
 	$(BIN)/pytest --numprocesses 2 --dist loadfile
+
+# With the lowest versions that pyproject.toml allows, which need Python 3.10 or 3.11. Warnings of
+# old packages about one another are let pass.
+OLDEST := build/oldest/bin
+oldest:
+	$(PYTHON) -m venv --clear build/oldest
+	$(OLDEST)/pip install --quiet uv
+	$(OLDEST)/uv pip install --python $(OLDEST)/python --resolution lowest-direct \
+		--editable '.[gpu,ray,all]'
+	$(OLDEST)/uv pip install --python $(OLDEST)/python pytest pytest-benchmark hypothesis
+	$(OLDEST)/pytest -o filterwarnings=default $(addprefix tests/, \
+		accelerator cli exporter formats graph kernels ort prune report rewrite)
 
 # Part of `make test` too, less the networks of 240 to 575 MB.
 real: .venv/dev
