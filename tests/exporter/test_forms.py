@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from sparseprune import exporter
 from sparseprune.errors import GateError, InputError
 from sparseprune.exporter import forms
+from sparseprune.onnxruntime.routes import version
 
 RANDOM = np.random.default_rng(0)
 
@@ -220,7 +221,11 @@ def controlled(tmp_path):
     return write(tmp_path / "if.onnx", nodes, *shapes, {"zero": np.array(0, np.float32)})
 
 
-@pytest.mark.parametrize("make", [quantized, controlled])
+# It gives the parts that are claimed in two bodies one name, and says that they conflict.
+ONE_NAME = pytest.mark.skipif(version(onnxruntime) < (1, 24), reason="ONNX Runtime 1.23 cannot")
+
+
+@pytest.mark.parametrize("make", [quantized, pytest.param(controlled, marks=ONE_NAME)])
 def test_graphs_of_integers_and_control_flow_pass_through(make, tmp_path):
     source = make(tmp_path)
     for form in ("plain", "compact"):
