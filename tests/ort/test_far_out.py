@@ -1,9 +1,11 @@
 """Sizes that a model may declare and no engine can add up."""
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
 from sparseprune import onnxruntime
+from sparseprune.onnxruntime import routes
 
 FAR = 2**63 - 1
 # Name: (shape of the input, attributes).
@@ -25,6 +27,8 @@ FAR_OUT = {
 @pytest.mark.parametrize("name", FAR_OUT)
 def test_far_out_sizes_are_left_to_the_cpu_provider(name, networks, claims, run_all):
     """The same answer, or the same complaint at the same moment, as without our provider."""
+    if "same" in name and routes.version(ort) < (1, 24):
+        pytest.skip("ONNX Runtime 1.23 itself counts to such an extent")
     axes, attributes = FAR_OUT[name]
     net = networks.Network()
     w = networks.sparse(np.random.default_rng(7), (4, 4, 3, 3), 0.8)

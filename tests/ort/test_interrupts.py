@@ -165,4 +165,4 @@ def test_a_slice_is_checked(model):
     devices = [d for d in ort.get_ep_devices() if d.ep_name == onnxruntime.PROVIDER]
     options.add_provider_for_devices(devices, {"tune_slice": "soon"})
     with pytest.raises(Exception, match="option tune_slice must be a number from 0 to 3600"):
-        ort.InferenceSession(model, options)
+        ort.InferenceSession(model, options, enable_fallback=0)
