@@ -20,7 +20,8 @@ void ExpectInput(const NodeView& node, const Layer& layer) {
 
 Layer UnderstandCompact(const NodeView& node, const CompactOperator& kind) {
   const bool conv = kind.op == Op::kConv;
-  conv ? node.ExpectData(1, {4}) : node.ExpectData(1, {2, 3});
+  conv ? node.ExpectData(1, {4}) : node.ExpectData(1, {2, 3, 4});
+  if (!conv) node.ExpectRowsOfRank4();
   Require(node.input_count() == 4, "not four inputs");
   CompactAttributes attributes;
   attributes.weight_shape = node.Ints("weight_shape");
@@ -35,6 +36,7 @@ Layer UnderstandCompact(const NodeView& node, const CompactOperator& kind) {
   Require(!conv || attributes.weight_shape->size() == 4, "weight does not fit its input");
   layer.inputs = {node.input(0)};
   layer.output = node.output();
+  layer.rows = node.reads_rows();
   ExpectInput(node, layer);
   return layer;
 }

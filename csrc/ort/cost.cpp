@@ -118,7 +118,8 @@ double CostModel::Floats(int value) { return Product(SizeOf(value)); }
 
 double CostModel::BorderCycles(int value) {
   const Shape& size = SizeOf(value);
-  const bool narrow = size.size() == 4 && size[2] * size[3] > 1 && size[3] < lanes_;
+  const bool map = size.size() == 4 && !graph_.values[value].rows;
+  const bool narrow = map && size[2] * size[3] > 1 && size[3] < lanes_;
   return (narrow ? kNarrowBorder : kBorder) * Floats(value);
 }
 
@@ -129,7 +130,7 @@ Shape CostModel::Infer(const Layer& layer) {
   if (layer.transpose == Transpose::kFromChannelsLast) return {size[0], size[3], size[1], size[2]};
   if (layer.transpose == Transpose::kToChannelsLast) return {size[0], size[2], size[3], size[1]};
   if (layer.alias) return size;
-  const size_t channels = size.size() == 4 ? 1 : size.size() - 1;
+  const size_t channels = size.size() == 4 && !layer.rows ? 1 : size.size() - 1;
   if (layer.op == Op::kConv || layer.op == Op::kMaxPool || layer.op == Op::kAveragePool)
     for (int axis : {0, 1}) size[2 + axis] = Slide(size[2 + axis], layer.window, axis);
   if (layer.weighted()) size[channels] = layer.outputs();

@@ -44,8 +44,7 @@ Node MakeNode(const Layer& layer, const std::string& title) {
   Node node;
   node.op = layer.op;
   node.name = title;
-  // Tokens are rows here.
-  node.expected = layer.expected.size() == 3 ? Shape(2, -1) : layer.expected;
+  node.expected = layer.rows ? Shape(2, -1) : layer.expected;
   node.window = layer.window;
   node.groups = layer.groups;
   node.activation = layer.activation;

@@ -12,7 +12,9 @@ namespace {
 constexpr int64_t kMostOffset = kMaxExtent * kMaxExtent;
 
 // 1 of N x C x H x W, else the last.
-size_t ChannelAxis(const ExtentShape& shape) { return shape.size() == 4 ? 1 : shape.size() - 1; }
+size_t ChannelAxis(const Layer& layer, const ExtentShape& shape) {
+  return shape.size() == 4 && !layer.rows ? 1 : shape.size() - 1;
+}
 
 }  // namespace
 
@@ -52,7 +54,7 @@ int ShapeTable::Multiplied(const Layer& layer) {
   const ExtentShape a = Of(layer.inputs[0]), b = Of(layer.inputs[1]);
   const Extent one = ExtentTable::Number(1);
   const auto is_gate = [&](const ExtentShape& gate, const ExtentShape& of) {
-    return of.size() == 4 && gate == ExtentShape{of[0], of[1], one, one};
+    return of.size() == 4 && !layer.rows && gate == ExtentShape{of[0], of[1], one, one};
   };
   if (a == b || is_gate(b, a)) return layer.inputs[0];
   return is_gate(a, b) ? layer.inputs[1] : kAbsent;
@@ -64,7 +66,8 @@ bool ShapeTable::Agree(const Layer& layer) {
   for (int value : layer.inputs) {
     ExtentShape shape = Of(value);
     if (shape.size() != first.size()) return false;
-    if (layer.op == Op::kConcat) shape[ChannelAxis(shape)] = first[ChannelAxis(first)];
+    if (layer.op == Op::kConcat)
+      shape[ChannelAxis(layer, shape)] = first[ChannelAxis(layer, first)];
     if (!(shape == first)) return false;
   }
   return true;
@@ -74,7 +77,7 @@ Extent ShapeTable::JoinedChannels(const Layer& layer) {
   Extent sum = ExtentTable::Number(0);
   for (int value : layer.inputs) {
     const ExtentShape& shape = Of(value);
-    const Extent& channels = shape[ChannelAxis(shape)];
+    const Extent& channels = shape[ChannelAxis(layer, shape)];
     if (channels.base != ExtentTable::kNumber) return extents_.Unknown();
     sum.offset += channels.offset;
   }
@@ -88,7 +91,7 @@ ExtentShape ShapeTable::Infer(const Layer& layer) {
   if (layer.transpose == Transpose::kToChannelsLast)
     return {shape[0], shape[2], shape[3], shape[1]};
   if (layer.alias) return shape;
-  Extent& channels = shape[ChannelAxis(shape)];
+  Extent& channels = shape[ChannelAxis(layer, shape)];
   switch (layer.op) {
     case Op::kActivation:
     case Op::kAdd:

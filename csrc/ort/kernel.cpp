@@ -14,18 +14,32 @@ namespace {
 // waiting for ever.
 constexpr size_t kMostShapes = 16;
 
-// N x T x F as N T x F; the first to come sets `leading`, N and T, which all share.
+Error UnexpectedShape(const std::string& expected, const std::string& name, const Shape& shape) {
+  return Error(abi::ErrorCode::kInvalidArgument,
+               "sparseprune: expected " + expected + " for '" + name + "', got " + ToString(shape));
+}
+
+// How many rows [N, T] or [N, H, W] are; what is multiplied on is at most kMaxExtent each.
+int64_t CountRows(const Shape& leading, const std::string& name, const Shape& shape) {
+  int64_t rows = 1;
+  for (int64_t extent : leading) {
+    if (extent > kMaxExtent || rows > kMaxExtent)
+      throw UnexpectedShape("extents in reach", name, shape);
+    rows *= extent;
+  }
+  return rows;
+}
+
+// N x T x F as N T x F, and N x H x W x F as N H W x F; the first to come sets `leading`, what is
+// before F, which all share.
 void MergeTokens(Shape& shape, Shape& leading, const std::string& name) {
-  const auto fits = [](int64_t extent) { return extent <= kMaxExtent; };
-  if (shape.size() != 3 || !std::all_of(shape.begin(), shape.end(), fits))
-    throw Error(abi::ErrorCode::kInvalidArgument, "sparseprune: expected a shape [N, T, F] for '" +
-                                                      name + "', got " + ToString(shape));
-  if (leading.empty()) leading = {shape[0], shape[1]};
-  if (leading != Shape{shape[0], shape[1]})
-    throw Error(abi::ErrorCode::kInvalidArgument,
-                "sparseprune: expected " + ToString(leading) + " tokens for '" + name +
-                    "' as for the other inputs, got " + ToString(shape));
-  shape = {shape[0] * shape[1], shape[2]};
+  if (shape.size() != 3 && shape.size() != 4)
+    throw UnexpectedShape("a shape [N, T, F] or [N, H, W, F]", name, shape);
+  const Shape found(shape.begin(), shape.end() - 1);
+  if (leading.empty()) leading = found;
+  if (leading != found)
+    throw UnexpectedShape(ToString(leading) + " tokens as for the other inputs", name, shape);
+  shape = {CountRows(found, name, shape), shape.back()};
 }
 
 std::vector<Shape> ShapesOf(const std::vector<TensorView>& views) {
@@ -104,7 +118,9 @@ void Kernel::Run(abi::KernelContext* context) {
   if (!explain_.empty()) ExplainOnce(inputs);
   const auto outputs = [&](size_t index, const Shape& shape) {
     if (!tokens_) return MakeOutput(api_, context, index, shape);
-    return MakeOutput(api_, context, index, {leading[0], leading[1], shape[1]});
+    Shape whole = leading;
+    whole.push_back(shape[1]);
+    return MakeOutput(api_, context, index, whole);
   };
   SessionPool pool(api_, context, width_);
   program_.Run(inputs, outputs, pool);

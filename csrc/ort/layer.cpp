@@ -5,6 +5,7 @@
 
 #include "ort/compact.h"
 #include "ort/node_view.h"
+#include "ort/rows.h"
 
 namespace sparseprune::ort {
 namespace {
@@ -61,6 +62,12 @@ bool IsAncient(const SourceNode& node) {
   return false;
 }
 
+bool TouchesRows(const SourceGraph& graph, const SourceNode& node) {
+  const auto is_rows = [&](int value) { return value != kAbsent && graph.values[value].rows; };
+  return std::any_of(node.inputs.begin(), node.inputs.end(), is_rows) ||
+         std::any_of(node.outputs.begin(), node.outputs.end(), is_rows);
+}
+
 }  // namespace
 
 Layer Understand(const SourceGraph& graph, const SourceNode& node) {
@@ -69,6 +76,7 @@ Layer Understand(const SourceGraph& graph, const SourceNode& node) {
     for (const Reader& reader : kReaders)
       if (simplified.op == reader.op) {
         Require(!IsAncient(node), "from before opset 7");
+        Require(!TouchesRows(graph, node) || TakesRows(graph, node), "its channels are last");
         return reader.understand(NodeView(graph, simplified));
       }
   }

@@ -15,6 +15,7 @@ enum class Transpose { kNone, kFromChannelsLast, kToChannelsLast };
 
 struct Layer {
   Op op = Op::kActivation;
+  bool rows = false;   // its values have rank 3 or 4; all their axes but the last count rows
   bool alias = false;  // the output is the input, under another name; `op` has no meaning
   Transpose transpose = Transpose::kNone;  // of an alias
   std::vector<int> inputs;

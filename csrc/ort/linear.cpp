@@ -29,9 +29,10 @@ bool IsScale(float scale) { return std::isfinite(scale) && scale != 0; }
 
 }  // namespace
 
-// The rows of a batch of token sequences, N x T x F, are as good as N T rows.
+// The rows of a batch of token sequences, N x T x F, are as good as N T rows; those of rank 4 too.
 Layer UnderstandMatMul(const NodeView& node) {
-  node.ExpectData(1, {2, 3});
+  node.ExpectData(1, {2, 3, 4});
+  node.ExpectRowsOfRank4();
   return UnderstandProduct(node, true);
 }
 

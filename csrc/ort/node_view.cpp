@@ -31,6 +31,10 @@ void NodeView::ExpectData(size_t inputs, std::initializer_list<size_t> ranks) co
     throw Refusal{"input of rank " + std::to_string(rank())};
 }
 
+void NodeView::ExpectRowsOfRank4() const {
+  Require(rank() != 4 || reads_rows(), "its input is a map, too");
+}
+
 Tensor NodeView::Constant(size_t index, const char* name) const {
   if (!has_input(index)) throw Refusal{std::string("no ") + name};
   if (!IsConstant(index)) throw Refusal{std::string(name) + " computed at run time"};
@@ -98,6 +102,7 @@ Layer NodeView::MakeLayer(Op op, size_t inputs) const {
   layer.op = op;
   layer.inputs.assign(node_.inputs.begin(), node_.inputs.begin() + inputs);
   layer.output = output();
+  layer.rows = reads_rows();
   layer.expected.assign(rank(), -1);
   return layer;
 }

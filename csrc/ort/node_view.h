@@ -23,8 +23,11 @@ class NodeView {
   const std::vector<Axis>& axes() const { return axes(input(0)); }
   size_t rank() const { return axes().size(); }
   bool IsConstant(size_t index) const;
-  // Where channels or features are: 1 of N x C x H x W, the last of N x F and N x T x F.
-  size_t channel_axis() const { return rank() == 4 ? 1 : rank() - 1; }
+  // Whether all axes of the first input but the last count rows of features: N x T x F, and rank 4
+  // where it is so marked.
+  bool reads_rows() const { return rank() == 3 || graph_.values[input(0)].rows; }
+  // Where channels or features are: 1 of N x C x H x W, else the last.
+  size_t channel_axis() const { return rank() == 4 && !reads_rows() ? 1 : rank() - 1; }
 
   // These throw Refusal.
   //
@@ -33,6 +36,8 @@ class NodeView {
   void ExpectData(size_t inputs) const;
   // ... and the first has one of these ranks.
   void ExpectData(size_t inputs, std::initializer_list<size_t> ranks) const;
+  // ... and one of rank 4 has the channels last, for all that reads it.
+  void ExpectRowsOfRank4() const;
   // A constant input, of whichever element type.
   Tensor Constant(size_t index, const char* name) const;
   // An optional constant input; nothing if it is absent.

@@ -1,9 +1,9 @@
 #include "ort/partition.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "ort/choice.h"
+#include "ort/components.h"
 
 namespace sparseprune::ort {
 namespace {
@@ -52,21 +52,6 @@ std::vector<bool> Kept(const std::vector<Vertex>& graph, const std::vector<int>&
                             [&](int r) { return kept[r] && levels[r] == levels[v]; });
   return kept;
 }
-
-class Components {
- public:
-  explicit Components(size_t count) : parent_(count) {
-    std::iota(parent_.begin(), parent_.end(), 0);
-  }
-  int Root(int v) {
-    while (parent_[v] != v) v = parent_[v] = parent_[parent_[v]];
-    return v;
-  }
-  void Join(int a, int b) { parent_[std::max(Root(a), Root(b))] = std::min(Root(a), Root(b)); }
-
- private:
-  std::vector<int> parent_;
-};
 
 // The connected components of the kept vertices of each level.
 std::vector<std::vector<int>> Groups(const std::vector<Vertex>& graph,

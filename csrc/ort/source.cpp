@@ -2,6 +2,8 @@
 
 #include <unordered_map>
 
+#include "ort/rows.h"
+
 namespace sparseprune::ort {
 namespace {
 
@@ -106,6 +108,7 @@ SourceGraph ReadGraph(const Api& api, const abi::Graph* graph) {
   ValueTable values(source);
   for (const abi::Node* handle : handles) source.nodes.push_back(ReadNode(api, handle, values));
   for (SourceNode& node : source.nodes) node.title = Title(source, node);
+  MarkRows(source);
   return source;
 }
 

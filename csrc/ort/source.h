@@ -22,6 +22,7 @@ struct SourceValue {
   std::vector<Axis> axes;  // empty too when the rank is unknown
   bool constant = false;   // an initializer that no caller can override
   bool leaves = false;     // it is one of the graph's outputs
+  bool rows = false;       // of rank 4, with the channels last: see rows.h
 };
 
 constexpr int kAbsent = -1;  // an optional input or output that is not there

@@ -31,7 +31,7 @@ class Builder {
   void AddInput(size_t slot, const abi::ValueInfo* value) {
     const std::string name = ValueName(source_.api, value);
     for (const SourceValue& v : source_.values)
-      if (v.name == name && v.axes.size() == 3) result_.tokens = true;
+      if (v.name == name && (v.axes.size() == 3 || v.rows)) result_.tokens = true;
     slots_.emplace(name, slot);
   }
 

@@ -11,7 +11,7 @@ struct Translation {
   // For each graph input: which input of the fused node it is, and its name.
   std::vector<size_t> input_slots;
   std::vector<std::string> input_names;
-  // Inputs and outputs are N x T x F; the graph's are N T x F.
+  // Inputs and outputs are N x T x F, or of rank 4; the graph's have all axes but the last as one.
   bool tokens = false;
 };
 

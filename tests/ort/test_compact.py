@@ -117,12 +117,13 @@ def test_the_cpu_provider_alone_runs_the_functions(files, networks, check):
 
 
 @pytest.mark.parametrize("op", ["SparseLinear", "BitmaskLinear"])
-def test_token_sequences(op, files, networks, check, decisions):
+@pytest.mark.parametrize("leading", [["N", "T"], ["N", "H", "W"]], ids=str)
+def test_token_sequences(op, leading, files, networks, check, decisions):
     weight = networks.sparse(np.random.default_rng(1), (12, 20), 0.7)
     bias = np.arange(12, dtype=np.float32)
-    compact, plain = files.one_layer(networks, op, weight, bias, ["N", "T", 20])
+    compact, plain = files.one_layer(networks, op, weight, bias, [*leading, 20])
     assert {row["region"] for row in decisions(compact)} == {0}
-    feeds = {"x": networks.weight(2, 7, 20)}
+    feeds = {"x": networks.weight(*range(2, 2 + len(leading)), 20)}
     check(onnxruntime.session(compact, provider="sparseprune"), plain, feeds)
 
 
@@ -136,7 +137,7 @@ LEFT = {
         *("BitmaskConv", (4, 3, 3, 3, 3), (1, 3, 5, 5, 5)),
         {"strides": [1] * 3, "pads": [1] * 6, "dilations": [1] * 3},
     ),
-    "rank 4": ("SparseLinear", (4, 6), (2, 3, 5, 6), {}),
+    "rank 5": ("SparseLinear", (4, 6), (2, 3, 1, 5, 6), {}),
 }
 
 

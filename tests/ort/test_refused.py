@@ -52,7 +52,7 @@ UNSUPPORTED = {
         ("N", 4, 11),
         "weight is not a matrix",
     ),
-    "matmul 4d": ("MatMul", [weight(11, 5)], {}, MAP, "input of rank 4"),
+    "matmul 5d": ("MatMul", [weight(2, 5)], {}, ("N", 3, 6, 2, 2), "input of rank 5"),
     "max pool ceil": ("MaxPool", [], {"kernel_shape": [2, 2], "ceil_mode": 1}, MAP, "ceil_mode"),
     "max pool dilated": (
         "MaxPool",
