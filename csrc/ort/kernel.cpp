@@ -14,9 +14,11 @@ namespace {
 // waiting for ever.
 constexpr size_t kMostShapes = 16;
 
-Error UnexpectedShape(const std::string& expected, const std::string& name, const Shape& shape) {
-  return Error(abi::ErrorCode::kInvalidArgument,
-               "sparseprune: expected " + expected + " for '" + name + "', got " + ToString(shape));
+Error UnexpectedShape(const std::string& expected, const std::string& name, const Shape& shape,
+                      const std::string& because = "") {
+  return Error(abi::ErrorCode::kInvalidArgument, "sparseprune: expected " + expected + " for '" +
+                                                     name + "'" + because + ", got " +
+                                                     ToString(shape));
 }
 
 // How many rows [N, T] or [N, H, W] are; what is multiplied on is at most kMaxExtent each.
@@ -38,7 +40,7 @@ void MergeTokens(Shape& shape, Shape& leading, const std::string& name) {
   const Shape found(shape.begin(), shape.end() - 1);
   if (leading.empty()) leading = found;
   if (leading != found)
-    throw UnexpectedShape(ToString(leading) + " tokens as for the other inputs", name, shape);
+    throw UnexpectedShape(ToString(leading) + " tokens", name, shape, " as for the other inputs");
   shape = {CountRows(found, name, shape), shape.back()};
 }
 
