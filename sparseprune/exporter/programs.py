@@ -12,6 +12,8 @@ import io
 import json
 import re
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,16 +71,50 @@ def to_onnx(program: torch.export.ExportedProgram, opset: int = OPSET) -> onnx.M
         InputError: an operator has no ONNX counterpart.
     """
     try:
-        with quiet():
+        with quiet(), _attention_copied(program):
             result = torch.onnx.export(program, dynamo=True, verbose=False, opset_version=opset)
     except Exception as error:
         raise InputError(
-            f"the program has no ONNX counterpart: {first_line(error)}; "
-            f"replace what it uses by operators of ONNX opset {opset}"
+            f"the program has no ONNX counterpart: {first_line(_root(error))}; "
+            f"replace what it uses by operators of ONNX opset {opset}, or export an ONNX file "
+            "that torch.onnx.export(model, ..., dynamo=False) wrote"
         ) from error
     if result is None:
         raise InputError("torch.onnx returned no model; update torch and onnxscript")
     return result.model_proto
+
+
+@contextmanager
+def _attention_copied(program: torch.export.ExportedProgram) -> Iterator[None]:
+    """Meanwhile, what attention gives is copied to rows in order.
+
+    torch.onnx traces a program again, twice, and turns every ``reshape`` into what suits the strides
+    of the first pass. Attention with a learned bias (T5, Swin) has others in the second (torch 2.13:
+    where a mask requires gradients, another kernel is taken), and a view of them fails.
+    """
+    graph, ops = program.graph, torch.ops.aten
+    copies = []
+    for node in graph.nodes:
+        if node.target is ops.scaled_dot_product_attention.default:
+            with graph.inserting_after(node):
+                copy = graph.call_function(ops.clone.default, (node,))
+            copy.kwargs = {"memory_format": torch.contiguous_format}
+            copy.meta = dict(node.meta)
+            node.replace_all_uses_with(copy, delete_user_cb=lambda user, copy=copy: user is not copy)
+            copies.append((node, copy))
+    try:
+        yield
+    finally:
+        for node, copy in copies:
+            copy.replace_all_uses_with(node)
+            graph.erase_node(copy)
+
+
+def _root(error: BaseException) -> BaseException:
+    """What torch.onnx wraps into a page of advice on how to write to its authors."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
 
 
 def _rebuilt(path: Path) -> io.BytesIO:

@@ -62,3 +62,41 @@ def test_inputs_that_do_not_run_are_explained(program, tmp_path):
 def test_what_is_no_network_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"expected a torch module, a torch\.export program or"):
         exporter.export(42, tmp_path / "net.onnx")
+
+
+class Attention(nn.Module):
+    """With a learned bias for each pair of positions, as T5 and Swin have."""
+
+    def __init__(self, masked):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(32, 32) for _ in range(4))
+        self.bias = nn.Parameter(torch.randn(1, 4, 5, 5))
+        self.masked = masked
+
+    def forward(self, x, mask):
+        query, key, value, last = self.layers
+        parts = (part(x).view(-1, 5, 4, 8).transpose(1, 2) for part in (query, key, value))
+        bias = self.bias + mask[:, None, None, :] if self.masked else self.bias
+        rows = nn.functional.scaled_dot_product_attention(*parts, attn_mask=bias)
+        return last(rows.transpose(1, 2).reshape(-1, 5, 32))
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_attention_with_a_learned_bias(masked, tmp_path):
+    inputs = torch.randn(2, 5, 32), torch.zeros(2, 5)
+    program = torch.export.export(Attention(masked).eval(), inputs)
+    before = str(program.graph)
+    record = exporter.export(program, tmp_path / "net.onnx", tune=0)
+    assert record["max_abs"] <= record["bound"]
+    assert str(program.graph) == before
+
+
+class Bessel(nn.Module):
+    def forward(self, x):
+        return torch.special.bessel_j0(x)
+
+
+def test_an_operator_without_counterpart_is_named(tmp_path):
+    program = torch.export.export(Bessel(), (torch.randn(2, 3),))
+    with pytest.raises(InputError, match=r"no ONNX counterpart: .*bessel_j0.*dynamo=False"):
+        exporter.export(program, tmp_path / "net.onnx", tune=0)
