@@ -129,12 +129,12 @@ def _port(value: Any, given: Array | None, asked: tuple[int, ...] | None, model:
     dtype, known = inputs.dtype(value), inputs.extents(value)
     text = f"{model}: input {value.name!r} has shape {list(value.shape)}"
     if given is not None:
-        if dtype == np.float32 and len(known) > 1:
-            given = as_pictures(given)
-        elif given.dtype != dtype:
+        if given.dtype != dtype:
             raise InputError(
                 f"{model}: expected {dtype} for input {value.name!r}, got {given.dtype}; convert it"
             )
+        if dtype == np.float32 and len(known) > 1:
+            given = as_pictures(given)
         _check_fits([None, *known[1:]] if known else [], given.shape, text)
         if not given.size:
             raise InputError(f"{text}, got {list(given.shape)}; give one sample or more")

@@ -21,6 +21,10 @@ FEWEST, MOST = 16, 32
 # Fewer of large pictures: those of 513 x 513 have 22 MB of logits each where all pixels are judged.
 _PIXELS = 1 << 21
 SEED = 0
+_OTHERWISE = (
+    "; a network of other inputs is exported as a program: "
+    "sparseprune.export(torch.export.export(model, inputs), path)"
+)
 
 
 @dataclass(frozen=True)
@@ -50,13 +54,14 @@ def as_pictures(example: object) -> Batch:
         if len(example) != 1:
             raise InputError(
                 "example_inputs: expected one float32 tensor of shape [N, C, H, W], got "
-                f"{len(example)} of them; give the pictures alone"
+                f"{len(example)} of them; give the pictures alone{_OTHERWISE}"
             )
         example = example[0]
     if str(getattr(example, "dtype", "")).removeprefix("torch.") != "float32":
         found = getattr(example, "dtype", type(example).__name__)
         raise InputError(
-            f"example_inputs: expected one float32 tensor of shape [N, C, H, W], got {found}"
+            f"example_inputs: expected one float32 tensor of shape [N, C, H, W], got {found}; "
+            f"give the pictures{_OTHERWISE}"
         )
     pictures = as_array(example)
     if pictures.ndim < 2 or pictures.size == 0:

@@ -88,9 +88,9 @@ def to_onnx(program: torch.export.ExportedProgram, opset: int = OPSET) -> onnx.M
 def _attention_copied(program: torch.export.ExportedProgram) -> Iterator[None]:
     """Meanwhile, what attention gives is copied to rows in order.
 
-    torch.onnx traces a program again, twice, and turns every ``reshape`` into what suits the strides
-    of the first pass. Attention with a learned bias (T5, Swin) has others in the second (torch 2.13:
-    where a mask requires gradients, another kernel is taken), and a view of them fails.
+    torch.onnx traces a program again, twice, and turns each ``reshape`` into what suits the strides
+    of the first pass. Attention with a learned bias (T5, Swin) has others in the second, and a view
+    of them fails (torch 2.13: where a mask requires gradients, another kernel is taken).
     """
     graph, ops = program.graph, torch.ops.aten
     copies = []
@@ -100,7 +100,9 @@ def _attention_copied(program: torch.export.ExportedProgram) -> Iterator[None]:
                 copy = graph.call_function(ops.clone.default, (node,))
             copy.kwargs = {"memory_format": torch.contiguous_format}
             copy.meta = dict(node.meta)
-            node.replace_all_uses_with(copy, delete_user_cb=lambda user, copy=copy: user is not copy)
+            node.replace_all_uses_with(
+                copy, delete_user_cb=lambda user, copy=copy: user is not copy
+            )
             copies.append((node, copy))
     try:
         yield

@@ -4,7 +4,7 @@ import copy
 import logging
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from sparseprune.errors import InputError, first_line
+from sparseprune.runtime.answers import logits_of
 
 # The newest operator set whose operators our execution provider and ONNX Runtime 1.23 both know.
 OPSET = 20
@@ -27,7 +28,7 @@ _BATCH_FIXED = (
 def translate(model: nn.Module, example: torch.Tensor, opset: int = OPSET) -> onnx.ModelProto:
     """Plain ONNX of a network: float32 "input" [batch, ...] to "logits" [batch, classes].
 
-    One that segments gives [batch, classes, H, W]; of a mapping, as torchvision's give, ``out``.
+    One that segments gives [batch, classes, H, W]; of a mapping, ``out`` or ``logits``.
     BatchNorm is folded into the convolution before it (a zero weight stays exactly zero: it is
     multiplied by a scale). ``model`` is left as it was.
 
@@ -39,9 +40,9 @@ def translate(model: nn.Module, example: torch.Tensor, opset: int = OPSET) -> on
     where = _Where(twin)
     example = _several(example.detach().cpu())
     with quiet():
-        if isinstance(_try(twin, example, where), Mapping):
-            forward = twin.forward
-            twin.forward = lambda pictures: forward(pictures)["out"]
+        _try(twin, example, where)
+        forward = twin.forward
+        twin.forward = lambda pictures: logits_of(forward(pictures))
         program = _capture(twin, example, where)
         proto = _convert(program, opset)
     _check_output(proto)
@@ -68,8 +69,8 @@ def _several(example: torch.Tensor) -> torch.Tensor:
     return example if len(example) > 1 else torch.cat([example, example])
 
 
-def _try(model: nn.Module, example: torch.Tensor, where: _Where) -> object:
-    """What the model answers, if that can be exported."""
+def _try(model: nn.Module, example: torch.Tensor, where: _Where) -> None:
+    """Refuse a model that does not answer with logits."""
     try:
         with torch.no_grad():
             answer = model(example)
@@ -78,14 +79,13 @@ def _try(model: nn.Module, example: torch.Tensor, where: _Where) -> object:
             f"the model does not accept example_inputs of shape {list(example.shape)}: "
             f"{where} said {first_line(error)!r}; give a batch it was trained for"
         ) from error
-    logits = answer.get("out") if isinstance(answer, Mapping) else answer
+    logits = logits_of(answer)
     if not isinstance(logits, torch.Tensor) or logits.ndim not in (2, 4):
-        found = list(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
+        found = list(logits.shape) if isinstance(logits, torch.Tensor) else type(answer).__name__
         raise InputError(
             f"expected a model that returns logits of shape [N, classes] (or [N, classes, H, W]), "
             f"got {found}; export the part that classifies or segments alone"
         )
-    return answer
 
 
 def _capture(

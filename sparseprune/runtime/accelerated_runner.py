@@ -1,11 +1,12 @@
 """Run a network that ``sparseprune.accelerate`` made, for evaluation on what is deployed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sparseprune.runtime.answers import logits_of
 from sparseprune.runtime.runner import Batch, as_batch
 
 if TYPE_CHECKING:
@@ -58,6 +59,6 @@ class AcceleratedRunner:
     def _logits(self, pictures: "torch.Tensor") -> Batch:
         answer = self._model(pictures)
         # As torchvision's networks that segment, beside the auxiliary head they train with.
-        logits = answer["out"] if isinstance(answer, Mapping) else answer
+        logits = logits_of(answer)
         found: Batch = logits.float().cpu().numpy()
         return found

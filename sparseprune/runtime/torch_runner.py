@@ -1,7 +1,7 @@
 """Run a torch module: the masked dense twin that an accelerated network is compared with."""
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sparseprune.runtime.answers import logits_of
 from sparseprune.runtime.runner import Batch, as_batch
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class TorchRunner:
         try:
             answer = self._model(part.contiguous(memory_format=self._layout))
             # As torchvision's networks that segment, beside the auxiliary head they train with.
-            logits: torch.Tensor = answer["out"] if isinstance(answer, Mapping) else answer
+            logits: torch.Tensor = logits_of(answer)
             return logits.float().cpu()
         except RuntimeError:
             if self._layout == torch.contiguous_format:

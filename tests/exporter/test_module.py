@@ -250,3 +250,17 @@ def test_the_oldest_runtime_decides_the_version(model, pictures, tmp_path, oldes
     exporter.export(model, path, example_inputs=pictures, min_onnxruntime=oldest, tune=0)
     proto = onnx.load(path)
     assert (proto.opset_import[0].version, proto.ir_version) == (opset, ir)
+
+
+def test_a_bound_that_takes_minutes_is_not_computed(monkeypatch):
+    """100 classes of 16 pictures of 224 x 224 took 90 seconds and 5 GB."""
+
+    def computed(*_):
+        raise AssertionError("a backward pass for every class of such pictures")
+
+    monkeypatch.setattr(bounds, "difference", computed)
+    pictures, logits = np.zeros((16, 3, 224, 224), np.float32), np.ones((16, 100), np.float32)
+    (limit,) = module.limits(nn.Flatten(), pictures, logits, None)
+    assert 0 < limit["logits"] < 1e-3
+    with pytest.raises(AssertionError, match="backward"):
+        module.limits(nn.Flatten(), pictures, logits[:, :10], None)

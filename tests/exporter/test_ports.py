@@ -96,7 +96,12 @@ PAIR = {"a": ("float", ["n", 3]), "b": ("int64", ["n"])}
         (PICTURE, None, {}, r"'h', 'w'\], some of it open; .*--shape x=\?,3,\?,\?"),
         (PICTURE, None, {"x": [1, 4, 8, 8]}, r"got \[1, 4, 8, 8\]; give that shape"),
         (PICTURE, np.ones((2, 3, 8), np.float32), {}, r"got \[2, 3, 8\]; give that shape"),
-        (PICTURE, np.ones((2, 3, 8, 8)), {}, "expected one float32 tensor .* got float64"),
+        (
+            PICTURE,
+            np.ones((2, 3, 8, 8)),
+            {},
+            "expected float32 for input .x., got float64; convert",
+        ),
         (PAIR, np.ones((2, 3), np.float32), {}, "expected inputs for a, b, got 1; give one array"),
         (PAIR, {"c": np.ones(2)}, {}, "expected inputs named a, b, got c"),
         (PAIR, {"b": np.ones(2, np.int32)}, {}, "expected int64 for input 'b', got int32"),

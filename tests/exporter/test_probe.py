@@ -25,6 +25,7 @@ def test_few_pictures_are_joined_and_many_are_cut():
         (torch.full((1, 2), float("inf")), "got NaN or infinity"),
         ({"a": np.ones(2), "b": np.ones(2)}, "got 2 of them; give the pictures alone"),
         ((), "got 0 of them"),
+        (torch.zeros(2, 5, dtype=torch.int64), r"got torch\.int64; .*torch\.export\.export\(model"),
     ],
 )
 def test_bad_examples_are_refused(example, message):

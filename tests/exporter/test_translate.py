@@ -1,3 +1,5 @@
+from collections import OrderedDict
+
 import pytest
 import torch
 from torch import nn
@@ -21,6 +23,15 @@ class Mixes(nn.Module):
 class Bessel(nn.Module):
     def forward(self, x):
         return torch.special.bessel_j0(x)
+
+
+class Answer(OrderedDict):
+    """As the networks of transformers answer."""
+
+
+class Named(nn.Sequential):
+    def forward(self, *pictures, **options):
+        return Answer(loss=None, logits=super().forward(*pictures))
 
 
 def around(head):
@@ -56,3 +67,8 @@ def test_a_batch_size_written_into_the_model_is_refused(model):
 def test_what_neither_classifies_nor_segments_is_refused():
     with pytest.raises(InputError, match=r"or \[N, classes, H, W\]\), got \[2, 4, 16\]"):
         translate(nn.Sequential(nn.Conv2d(2, 4, 3), nn.Flatten(2)), EXAMPLE)
+
+
+def test_logits_of_a_mapping_are_the_output():
+    proto = translate(Named(*around(nn.ReLU())), EXAMPLE)
+    assert [output.name for output in proto.graph.output] == ["logits"]

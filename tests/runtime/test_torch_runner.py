@@ -58,6 +58,16 @@ def test_models_of_vectors_run_too():
     assert logits.shape == (4, 2)
 
 
+@pytest.mark.parametrize("name", ["out", "logits"])
+def test_logits_may_be_part_of_a_mapping(name):
+    class Answers(nn.Linear):
+        def forward(self, x):
+            return {"loss": None, name: super().forward(x)}
+
+    logits = TorchRunner(Answers(3, 2)).predict(np.ones((4, 3), np.float32))
+    assert logits.shape == (4, 2)
+
+
 def test_bad_batches_are_refused(model):
     with pytest.raises(InputError, match=r"Sequential: expected a NumPy array.*got int64"):
         TorchRunner(model).predict(np.zeros((1, 3, 4, 4), np.int64))
