@@ -32,8 +32,9 @@ bool IsScale(float scale) { return std::isfinite(scale) && scale != 0; }
 // The rows of a batch of token sequences, N x T x F, are as good as N T rows; those of rank 4 too.
 Layer UnderstandMatMul(const NodeView& node) {
   node.ExpectData(1, {2, 3, 4});
+  const Layer layer = UnderstandProduct(node, true);
   node.ExpectRowsOfRank4();
-  return UnderstandProduct(node, true);
+  return layer;
 }
 
 Layer UnderstandGemm(const NodeView& node) {

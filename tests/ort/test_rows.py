@@ -103,3 +103,11 @@ def test_between_convolutions(networks, decisions, assert_close):
     assert all(row["region"] >= 0 for row in rows if row["op"] in ("Conv", "MatMul"))
     for size in ((1, 4, 5, 9), (3, 4, 2, 2)):
         assert_close(model, {"x": networks.weight(*size)}, min_sparsity=0.5)
+
+
+def test_products_of_two_maps_are_said_to_be_that(networks, decisions):
+    """Those of attention, which no weight takes part in."""
+    net = networks.Network()
+    x = net.sparse_conv(net.input("x", ["N", 4, 6, 6]))
+    rows = decisions(net.serialize(net.add("MatMul", x, x)), min_sparsity=0.5)
+    assert [row["reason"] for row in rows] == ["", "weight computed at run time"]
