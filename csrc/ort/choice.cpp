@@ -86,11 +86,7 @@ Choice Chooser::Fastest(const std::vector<int>& group) const {
     Region part = Part(group, begin, last);
     if (Saved(part) > std::max(Saved(best), begun + worthwhile)) best = std::move(part);
   }
-  // Nor a chain of activations alone, whose layers were taken off; rows.h relies on that.
-  const bool weighted = std::any_of(best.members.begin(), best.members.end(),
-                                    [&](int v) { return graph_[v].weighted; });
-  if (!HasCompact(graph_, group) && (!weighted || best.theirs <= kMargin * best.ours))
-    return {{}, Slower(all)};
+  if (!HasCompact(graph_, group) && best.theirs <= kMargin * best.ours) return {{}, Slower(all)};
   return {best, "estimated faster with the CPU provider"};
 }
 

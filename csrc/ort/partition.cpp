@@ -82,7 +82,8 @@ Choice Choose(const std::vector<Vertex>& graph, const Chooser& chooser,
   if (!IsPruned(graph, group, sparsity)) return {{}, kUnpruned};
   Choice choice = min_sparsity ? chooser.All(group) : chooser.Fastest(group);
   // Without its slow ends a region may hold dense layers alone: what they save is in the noise of
-  // the estimate, and less than the microsecond that a call of ours takes.
+  // the estimate, and less than the microsecond that a call of ours takes. Or activations alone,
+  // which rows.h relies on not to be claimed.
   const std::vector<int>& members = choice.region.members;
   if (!members.empty() && !IsPruned(graph, members, sparsity)) return {{}, kUnpruned};
   return choice;
