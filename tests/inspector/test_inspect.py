@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import helper
 
-from sparseprune import onnxruntime, rewrite
+from sparseprune import _cpu, onnxruntime, rewrite
 from sparseprune.errors import InputError
 from sparseprune.inspector import inspect
 
@@ -154,6 +154,36 @@ def test_few_zeros_are_too_few(save):
     weights = {"w": pruned(32, 8, 3, 3, kept=0.8), "b": np.ones(32, np.float32)}
     (sentence,) = sentences(inspect(save([CONV], weights)))
     assert "of the layers' weights are zeros, too few to gain from" in sentence
+
+
+@pytest.mark.skipif(_cpu.lanes() < 16, reason="shorter vectors need more zeros to pay")
+def test_what_is_claimed_has_enough_zeros(save):
+    weights = {"w": pruned(64, 64, 3, 3, kept=0.55), "b": np.ones(64, np.float32)}
+    found = inspect(save([CONV], weights, axes=("n", 64, 28, 28)))
+    assert found["provider"]["claimed"]
+    assert not any("too few" in sentence for sentence in sentences(found))
+
+
+@pytest.mark.parametrize(
+    ("node", "weights", "axes", "kind"),
+    [
+        (
+            helper.make_node("GRU", ["x", "w", "v"], ["", "y"], hidden_size=16),
+            {"w": pruned(1, 48, 8), "v": pruned(1, 48, 16)},
+            (5, "n", 8),
+            "GRU",
+        ),
+        (
+            helper.make_node("Conv", ["x", "w"], ["y"]),
+            {"w": pruned(32, 16, 3)},
+            ("n", 16, 20),
+            "1-D Conv",
+        ),
+    ],
+)
+def test_zeros_where_nothing_runs_sparse_are_told(node, weights, axes, kind, save):
+    (sentence,) = sentences(inspect(save([node], weights, axes=axes)))
+    assert f"always runs dense ({kind})" in sentence
 
 
 def test_an_untuned_network_may_be_tuned(model, tmp_path):

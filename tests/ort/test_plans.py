@@ -40,4 +40,5 @@ def test_rows_share_the_weights_of_a_product_that_keeps_more_than_half(networks,
     )
     session.run(None, {"x": np.zeros((64, 256), np.float32)})
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    assert [row["images"] for row in rows if row["event"] == "layer"] == [64]
+    (images,) = (row["images"] for row in rows if row["event"] == "layer")
+    assert images >= 32
